@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine asks the shell to do. The engine itself does nothing to the
+ * world: it leaves plain values here, and the shell carries them out after each
+ * batch of packets.
+ */
+#ifndef SLUICE_EFFECTS_H
+#define SLUICE_EFFECTS_H
+
+#include "sluice/tuple.h"
+
+/** struct session_handle - names a session across calls; stale ones are noticed */
+struct session_handle {
+	uint32_t index;
+	uint32_t generation;
+};
+
+enum effect_kind {
+	EFFECT_INJECT,	      /* send @inject.bytes as a packet of its own */
+	EFFECT_LOG,	      /* a log statement matched */
+	EFFECT_SESSION_EVENT, /* new, update, destroy: for `events` */
+	EFFECT_ALERT,	      /* an edge: raised or cleared */
+	EFFECT_INSTALL,	      /* the fast path may take this session over */
+	EFFECT_REMOVE,	      /* the fast path must forget it */
+	EFFECT_QUERY_LAST_USE /* when did the fast path last see it? */
+};
+
+enum session_event {
+	SESSION_NEW,
+	SESSION_UPDATE,
+	SESSION_DESTROY,
+};
+
+struct effect {
+	enum effect_kind kind;
+	struct mono at;
+	union {
+		struct {
+			const uint8_t *bytes; /* a whole IP packet; valid until the next engine call */
+			uint32_t length;
+		} inject;
+		struct {
+			const char *prefix;
+			uint8_t level;
+			uint32_t rule;
+			enum hook hook;
+			uint32_t iif, oif;
+			struct tuple tuple;
+			uint32_t length;
+		} log;
+		struct {
+			struct session_handle handle;
+			enum session_event event;
+			uint8_t state; /* timeout class: enum timeout */
+			struct tuple original, reply;
+		} session;
+		struct {
+			bool raised;
+			const char *name; /* from the closed set of CONTRACT */
+			char subject[64];
+			char text[192];
+		} alert;
+	};
+};
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: packet bytes + hook + time -> verdict, rewritten bytes, effects.
+ *
+ * All state hangs from `struct engine`. It makes no system call, reads no clock
+ * and draws no random number: time, hash key and seed are arguments. All memory
+ * is taken when it is created or when a ruleset is applied; nothing in the packet
+ * path allocates.
+ *
+ * A packet may come by twice, in prerouting and again in forward or input. It is
+ * tracked (and can change a session's state) exactly once: in the hook where its
+ * fate is settled.
+ */
+#ifndef SLUICE_ENGINE_H
+#define SLUICE_ENGINE_H
+
+#include "sluice/effects.h"
+#include "sluice/link.h"
+#include "sluice/ruleset.h"
+
+struct engine;
+
+/**
+ * struct engine_secrets - what remote parties must not guess; drawn by the shell
+ * @hash_key: keys the session table's hash
+ * @seed: starts the generator behind port choice
+ */
+struct engine_secrets {
+	uint64_t hash_key[2];
+	uint64_t seed[4];
+};
+
+/**
+ * engine_create() - an engine with no ruleset: every packet is dropped
+ * @settings: copied; capacity counts here and never again
+ *
+ * Return: NULL without memory.
+ */
+struct engine *engine_create(const struct settings *settings, const struct engine_secrets *secrets, struct mono now);
+void engine_destroy(struct engine *engine);
+
+/**
+ * engine_apply() - put a configuration in force between two packets
+ * @configuration: the engine keeps a pointer; the caller destroys it only after
+ *	another one was applied or the engine is gone
+ *
+ * Sessions stay and keep their translation. Capacity cannot change.
+ * Return: 0, or -ENOMEM: then the old one stays in force, whole.
+ */
+int engine_apply(struct engine *engine, struct configuration *configuration, struct mono now);
+
+/**
+ * engine_set_links() - hand over the machine's interfaces and addresses, whole
+ *
+ * Copied. Mappings on an external address that is gone end with their sessions.
+ * Return: 0, or -ENOMEM: then the old table stays.
+ */
+int engine_set_links(struct engine *engine, const struct link_table *links, struct mono now);
+
+/* Questions only the shell can answer (routes); NULL members are allowed. Copied. */
+void engine_set_oracle(struct engine *engine, const struct oracle *oracle);
+
+/**
+ * struct packet_meta - what came along with a packet
+ * @iif, @oif: interface indices, 0 where the hook has none
+ * @truncated: the kernel kept part of the packet back
+ * @checksum_unfinished: the transport checksum is still the pseudo-header's; when
+ *	the packet is rewritten the engine computes it in full
+ * @checksum_verified: the kernel vouches for the transport checksum
+ */
+struct packet_meta {
+	enum hook hook;
+	uint32_t iif, oif;
+	uint32_t mark;
+	bool truncated;
+	bool checksum_unfinished;
+	bool checksum_verified;
+};
+
+/**
+ * struct engine_verdict
+ * @reason: REASON_NONE exactly when accepted
+ * @rewritten: the bytes changed and must go back with the verdict
+ * @settled: later hooks need not ask about this packet: set the mark bit
+ * @mark_changed: @mark is to be set on the packet (without sluice's own bit)
+ * @length: of the packet now
+ */
+struct engine_verdict {
+	enum verdict verdict;
+	enum reason reason;
+	bool rewritten;
+	bool settled;
+	bool mark_changed;
+	uint32_t mark;
+	uint32_t length;
+};
+
+/**
+ * engine_process() - decide one packet
+ * @bytes: the packet from its IP header on; rewritten in place
+ * @length: bytes there
+ */
+struct engine_verdict engine_process(struct engine *engine, const struct packet_meta *meta, uint8_t *bytes,
+				     size_t length, struct mono now);
+
+/**
+ * engine_tick() - let time pass: expire sessions and mappings, raise alerts
+ * @budget: entries to look at, at most
+ *
+ * Return: true when more is due at once.
+ */
+bool engine_tick(struct engine *engine, struct mono now, unsigned int budget);
+
+/**
+ * engine_next_effect() - take the oldest effect not yet taken
+ *
+ * Return: false when there is none. Effects that find no room are counted.
+ */
+bool engine_next_effect(struct engine *engine, struct effect *effect);
+
+/* The configuration in force; NULL before the first engine_apply(). */
+const struct configuration *engine_configuration(const struct engine *engine);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Questions about an engine, answered by copies. A listing is a cursor that does a
+ * bounded amount of work at each call, so a million sessions never hold up a packet.
+ */
+#ifndef SLUICE_SNAPSHOT_H
+#define SLUICE_SNAPSHOT_H
+
+#include "sluice/engine.h"
+
+enum pressure_level {
+	PRESSURE_NORMAL,
+	PRESSURE_ELEVATED,
+	PRESSURE_HIGH,
+	PRESSURE_FULL,
+};
+
+enum refusal {
+	REFUSAL_POOL_EXHAUSTED,
+	REFUSAL_DESTINATION_EXHAUSTED,
+	REFUSAL_SOURCE_QUOTA,
+	REFUSAL_HOLD_DOWN,
+	REFUSAL_TABLE_FULL,
+	REFUSAL_COUNT,
+};
+
+/* The words of CONTRACT for the two enums above; never NULL. */
+const char *pressure_level_name(enum pressure_level level);
+const char *refusal_name(enum refusal refusal);
+
+/* How full something is, and when it will be full. */
+struct snapshot_pressure {
+	enum pressure_level level;
+	double fill;		/* 0 to 1 */
+	double rate;		/* net growth a second, smoothed */
+	double seconds_to_full; /* negative: not at this rate */
+};
+
+struct snapshot_status {
+	struct {
+		uint32_t current, capacity, peak;
+		uint64_t created, expired, evicted;
+		uint32_t bytes_each; /* memory for each session, every index counted */
+		uint32_t tcp, udp, icmp, other;
+		uint32_t by_state[TIMEOUT_COUNT];
+	} sessions;
+	struct snapshot_pressure pressure;
+	uint64_t refusals[REFUSAL_COUNT];
+	uint64_t drops[REASON_COUNT];
+	struct {
+		uint64_t received, accepted, dropped, rewritten, truncated;
+	} packets;
+	struct {
+		uint64_t translated, unmatched, invalid, frag_needed;
+	} icmp;
+	uint64_t mss_clamped;
+	uint64_t effects_lost;
+	uint32_t generation; /* of the ruleset: grows with each engine_apply() */
+};
+
+void snapshot_status(const struct engine *engine, struct snapshot_status *status);
+
+struct snapshot_pool {
+	struct address address;
+	uint8_t protocol;
+	uint32_t ports, used, peak;
+	struct snapshot_pressure pressure;
+	uint64_t refused;
+};
+
+enum session_nat {
+	SESSION_NAT_NONE,
+	SESSION_NAT_SNAT,
+	SESSION_NAT_DNAT,
+	SESSION_NAT_BOTH,
+};
+
+struct snapshot_session {
+	struct session_handle handle;
+	struct tuple tuples[2];
+	uint64_t packets[2], bytes[2];
+	enum timeout state;   /* the timeout class names the state */
+	const char *state_name; /* conntrack's word: SYN_SENT, ESTABLISHED, ...; "" where it has none */
+	uint32_t timeout_s;   /* left */
+	bool assured, seen_reply;
+	enum session_nat nat;
+	const char *rule_file; /* NULL: no rule */
+	uint32_t rule_line;
+	uint32_t mark;
+	uint16_t path_mtu; /* 0: none learned */
+	bool fastpath;
+	uint32_t iif, oif;
+};
+
+struct snapshot_mapping {
+	uint8_t protocol;
+	struct endpoint internal, external;
+	struct endpoint peer; /* unspecified: endpoint-independent; port 0: address-dependent */
+	uint32_t sessions;
+	uint32_t hold_s; /* left, once no session uses it */
+};
+
+/* A place in a listing; start with zeros. */
+struct snapshot_cursor {
+	uint32_t position;
+};
+
+/**
+ * snapshot_next_session() - copy the next session into @session
+ * @steps: slots to look at, at most; counted down
+ *
+ * A session that lives through the whole listing is shown exactly once.
+ * Return: 1 copied; 0 the end; -EAGAIN when @steps are used up.
+ */
+int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
+			  unsigned int *steps, struct snapshot_session *session);
+int snapshot_next_mapping(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
+			  unsigned int *steps, struct snapshot_mapping *mapping);
+int snapshot_next_pool(const struct engine *engine, struct snapshot_cursor *cursor, struct snapshot_pool *pool);
+
+/**
+ * engine_delete_session() - end one session, its mapping with it when unused
+ * Return: false when the handle is stale.
+ */
+bool engine_delete_session(struct engine *engine, struct session_handle handle, struct mono now);
+
+#endif
