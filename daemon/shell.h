@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The running daemon: what its parts share. sluiced.c makes it in stages and
+ * takes it apart in the opposite order.
+ */
+#ifndef SLUICE_DAEMON_SHELL_H
+#define SLUICE_DAEMON_SHELL_H
+
+#include "sluice/engine.h"
+#include "daemon/loop.h"
+#include "daemon/queue.h"
+
+struct control;
+struct inject;
+struct kernel_table;
+struct links;
+
+/**
+ * struct shell
+ * @configuration: in force, owned here; the engine points to it
+ * @config_path: as given on the command line
+ * @started: for the uptime
+ * @reloads: successful ones since the start
+ */
+struct shell {
+	struct loop *loop;
+	struct engine *engine;
+	struct configuration *configuration;
+	struct links *links;
+	struct kernel_table *kernel_table;
+	struct queue *queue;
+	struct inject *inject;
+	struct control *control;
+	const char *config_path;
+	struct mono started;
+	uint32_t reloads;
+	struct loop_timer *tick, *watchdog;
+	uint64_t watchdog_ms;
+};
+
+/**
+ * shell_reload() - put the configuration file in force, all or nothing
+ * @message: receives malloc()ed text: the diagnostics, warnings too, or why it
+ *	failed; "" when there is nothing to say; NULL without memory
+ *
+ * Sessions stay. What cannot change while running (capacity, queue, socket, mark)
+ * is refused by name.
+ * Return: 0; -EINVAL: broken configuration; another negative errno. After an error
+ * the old configuration is in force, whole.
+ */
+int shell_reload(struct shell *shell, char **message);
+
+/**
+ * shell_check() - read the configuration file and say what is wrong with it
+ * @message: as for shell_reload()
+ *
+ * Return: 0 when a reload would take it, -EINVAL when not.
+ */
+int shell_check(const struct shell *shell, char **message);
+
+/*
+ * What the shell calls in daemon/control.h:
+ *
+ * int control_start(struct shell *shell, struct control **control, char **message);
+ *	0, or negative errno and one malloc()ed line in @message
+ * void control_stop(struct control *control);	NULL is allowed
+ * void control_publish(struct control *control, const struct effect *effect);
+ */
+
+#endif
