@@ -8,7 +8,7 @@ CC        ?= gcc
 PKGS      := libnetfilter_queue libnftnl libmnl libevent jansson libcap-ng libseccomp libsystemd libpcap
 WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
 PURE_WARN := -Wconversion
-HARDEN    := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fcf-protection
+HARDEN    ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fcf-protection
 CFLAGS    ?= -O2 -g
 SANITIZE  ?=
 # Expanded only when the daemon is built: the pure part needs no library but xxhash.
@@ -18,37 +18,53 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -I
 LDFLAGS   += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
 PURE_SRC  := $(wildcard conntrack/*.c rules/*.c)
+SHELL_SRC := $(wildcard daemon/*.c daemon/ctl/*.c)
 GRAMMAR   := $(if $(wildcard rules/grammar.y),$(BUILD)/rules/grammar.tab.o $(BUILD)/rules/lexer.yy.o)
 PURE_OBJ  := $(PURE_SRC:%.c=$(BUILD)/%.o) $(GRAMMAR)
-DAEMON_OBJ:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/*.c))
+# Everything of the daemon but main(), so that tests can link it.
+DAEMON_OBJ:= $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/sluiced.c,$(wildcard daemon/*.c)))
 CTL_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/ctl/*.c))
 MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
 UNIT_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/rules/test_*.c tests/replay/test_*.c))
+SHELL_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/daemon/test_*.c))
+FUZZ_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FORMATTED := $(wildcard include/sluice/*.h conntrack/*.[ch] rules/*.[ch] daemon/*.[ch] daemon/ctl/*.[ch] tests/*/*.[ch])
+
+# ---------------------------------------------------------------- building
 
 all: $(BUILD)/libsluice.a $(BUILD)/sluiced $(BUILD)/sluicectl
 
-$(BUILD)/libsluice.a: $(PURE_OBJ)
-	$(AR) rcs $@.new $^ && mv $@.new $@
+# Changed flags rebuild everything: a sanitizer or -Werror must never meet old objects.
+FLAGS := $(BUILD)/flags
+$(FLAGS): FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(ALL_CFLAGS) $(LDFLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(ALL_CFLAGS) $(LDFLAGS)' >$@
 
-$(BUILD)/sluiced: $(DAEMON_OBJ) $(BUILD)/libsluice.a
+$(BUILD)/libsluice.a: $(PURE_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/libdaemon.a: $(DAEMON_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/sluiced: $(BUILD)/daemon/sluiced.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/sluicectl: $(CTL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs jansson ncursesw)
 
-$(BUILD)/conntrack/%.o: conntrack/%.c
+$(BUILD)/conntrack/%.o: conntrack/%.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PURE_WARN) -MMD -MP -c -o $@ $<
 
-$(BUILD)/rules/%.o: rules/%.c | $(if $(GRAMMAR),$(BUILD)/rules/grammar.tab.h)
+$(BUILD)/rules/%.o: rules/%.c $(FLAGS) | $(if $(GRAMMAR),$(BUILD)/rules/grammar.tab.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PURE_WARN) -I$(BUILD)/rules -MMD -MP -c -o $@ $<
 
-$(BUILD)/daemon/%.o: daemon/%.c
+$(BUILD)/daemon/%.o: daemon/%.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%.o: tests/%.c
+$(BUILD)/tests/%.o: tests/%.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -61,18 +77,115 @@ $(BUILD)/rules/lexer.yy.c: rules/lexer.l
 	@mkdir -p $(@D)
 	flex -o $@ $<
 
-$(BUILD)/rules/%.o: $(BUILD)/rules/%.c $(BUILD)/rules/grammar.tab.h
+$(BUILD)/rules/%.o: $(BUILD)/rules/%.c $(BUILD)/rules/grammar.tab.h $(FLAGS)
 	$(CC) $(filter-out -W%,$(ALL_CFLAGS)) -Irules -I$(BUILD)/rules -MMD -MP -c -o $@ $<
 
 $(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
 
-unit: $(UNIT_BIN)
-	@tests/run-unit $(UNIT_BIN)
+$(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
+
+$(BUILD)/tests/bench/flood: $(BUILD)/tests/bench/flood.o
+	$(CC) $(LDFLAGS) -o $@ $^
+
+# ----------------------------------------------------------------- testing
+
+unit: $(UNIT_BIN) $(SHELL_BIN)
+	@tests/run-unit $^ | tests/tally
+
+net: all
+	@BUILD=$(BUILD) tests/run-net $(TESTS) | tests/tally
+
+# Only `make` started anew sees libraries that deps has just installed.
+check: deps
+	@$(MAKE) --no-print-directory -j2 CI=1 all $(UNIT_BIN) $(SHELL_BIN)
+	@$(MAKE) --no-print-directory CI=1 check-built
+
+check-built: all $(UNIT_BIN) $(SHELL_BIN)
+	@mkdir -p $(BUILD)/tests
+	@{ tests/check-source; tests/run-unit $(UNIT_BIN) $(SHELL_BIN); BUILD=$(BUILD) tests/run-net; } | \
+		tee $(BUILD)/tests/check.tap | tests/tally
+
+demo: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(BUILD) tests/demo
+
+bench: deps
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood
+	@BUILD=$(BUILD) tests/bench/run
+
+# NET=1: the tests in namespaces too, with the sanitized daemon.
+asan:
+	@ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory BUILD=$(BUILD)/asan \
+		HARDEN= CFLAGS='-O1 -g' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined \
+		-fno-omit-frame-pointer' unit $(if $(NET),net)
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang HARDEN= CFLAGS='-O1 -g' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-run
+
+fuzz-run: $(FUZZ_BIN)
+	@set -e; for target in $^; do \
+		name=$${target##*/fuzz_}; corpus=$(BUILD)/corpus/$$name; mkdir -p $$corpus; \
+		echo "== $$name, $(FUZZ_SECONDS) s"; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$$corpus- $$corpus $(wildcard tests/fuzz/corpus); \
+	done
+
+tidy:
+	clang-tidy --quiet --warnings-as-errors='*' $(PURE_SRC) $(SHELL_SRC) -- \
+		-std=c11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -I. -I$(BUILD)/rules $(PKG_CFLAGS)
+
+cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem -Iinclude -I. -D_GNU_SOURCE -DSLUICE_VERSION='""' $(PURE_SRC) $(SHELL_SRC)
+
+format:
+	clang-format -i $(FORMATTED)
+
+format-check:
+	clang-format --dry-run -Werror $(FORMATTED)
+
+deps:
+	@tests/install-packages
+
+# -------------------------------------------------------------- installing
+
+SYSTEMD   := $(PREFIX)/lib/systemd/system
+INSTALLED := $(PREFIX)/sbin/sluiced $(PREFIX)/bin/sluicectl $(SYSTEMD)/sluice.service \
+	$(PREFIX)/lib/sysusers.d/sluice.conf $(PREFIX)/lib/tmpfiles.d/sluice.conf \
+	$(foreach page,$(wildcard docs/*.[1-8]),$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+	$(if $(wildcard docs/sluicectl.bash),$(PREFIX)/share/bash-completion/completions/sluicectl)
+
+install: all
+	install -D -m 755 $(BUILD)/sluiced $(DESTDIR)$(PREFIX)/sbin/sluiced
+	install -D -m 755 $(BUILD)/sluicectl $(DESTDIR)$(PREFIX)/bin/sluicectl
+	install -d $(DESTDIR)$(SYSTEMD)
+	sed 's|/usr/sbin/sluiced|$(PREFIX)/sbin/sluiced|g; s|/usr/bin/sluicectl|$(PREFIX)/bin/sluicectl|g' \
+		systemd/sluice.service >$(DESTDIR)$(SYSTEMD)/sluice.service
+	install -D -m 644 systemd/sluice.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sluice.conf
+	install -D -m 644 systemd/sluice.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sluice.conf
+	for page in $(wildcard docs/*.[1-8]); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	test ! -f docs/sluicectl.bash || \
+		install -D -m 644 docs/sluicectl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluicectl
+	test -f $(DESTDIR)/etc/sluice/sluice.conf || \
+		install -D -m 644 systemd/sluice.conf $(DESTDIR)/etc/sluice/sluice.conf
+
+# The configuration stays: it is the admin's.
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit clean
+FORCE:
+.PHONY: all unit net check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
+	install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
