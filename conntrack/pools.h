@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The external addresses that the engine has ports on: (address, protocol) -> ports.
+ *
+ * A pool is taken from a slab of fixed size when the first mapping on its address
+ * needs it, so a /16 behind one snat rule costs no more than what is in use. When
+ * the slab is used up, an idle pool is given to the new address; when none is
+ * idle, ranges of several addresses make do with the pools that exist.
+ */
+#ifndef CONNTRACK_POOLS_H
+#define CONNTRACK_POOLS_H
+
+#include "conntrack/ports.h"
+#include "conntrack/pressure.h"
+
+#define POOL_NONE UINT32_MAX
+
+/**
+ * struct pool_reservation - ports that belong to a port forward or a local service
+ * @address: the external address; unspecified: every one
+ * @first, @last: host order, inclusive
+ */
+struct pool_reservation {
+	struct address address;
+	uint8_t protocol;
+	uint16_t first, last;
+};
+
+/**
+ * struct pool - one external address and protocol
+ * @first, @last: all ranges that were asked for so far lie within
+ * @span: ports of that range that are not reserved
+ * @shared: mappings beyond the first on their port, in sum
+ */
+struct pool {
+	struct address address;
+	uint8_t protocol;
+	bool active;
+	uint16_t first, last;
+	uint32_t span, peak, shared;
+	uint32_t next; /* in its hash bucket */
+	uint64_t refused;
+	struct pressure pressure;
+};
+
+struct pools {
+	uint32_t limit, count; /* pools from @count on were never used */
+	struct pool *list;
+	struct ports *ports;		 /* of each pool */
+	uint16_t (*shares)[PORTS_COUNT]; /* mappings beyond the first, by port; untouched until ports are overloaded */
+	uint32_t *buckets;
+	uint32_t bucket_mask;
+	uint64_t key[2];
+	struct pool_reservation *reservations;
+	size_t reservation_count;
+};
+
+/**
+ * pools_init() - @limit pools of some 160 KiB address space each
+ *
+ * Memory is touched only where it is needed: 33 KiB for each pool in use.
+ * Return: 0 or -ENOMEM.
+ */
+int pools_init(struct pools *pools, uint32_t limit, const uint64_t key[2]);
+void pools_fini(struct pools *pools);
+
+/**
+ * pools_set_reservations() - put the whole list of reserved ports in force
+ *
+ * Copied. Replaces the old list, so a port that two entries name stays reserved
+ * until neither does. Mappings that have such a port already keep it.
+ * Return: 0, or -ENOMEM: then the old list stays.
+ */
+int pools_set_reservations(struct pools *pools, const struct pool_reservation *list, size_t count);
+
+/* The pool's index, or POOL_NONE. */
+uint32_t pools_lookup(const struct pools *pools, const struct address *address, uint8_t protocol);
+
+/* The same, made if need be; POOL_NONE when the slab is used up and nothing is idle. */
+uint32_t pools_open(struct pools *pools, const struct address *address, uint8_t protocol);
+
+/* A range that mappings may use on this pool: what `ports` and the fill are reckoned by. */
+void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t last);
+
+/**
+ * pools_roomiest() - of the pools that exist from @first to @last, the one with most free ports
+ *
+ * Return: its index, or POOL_NONE when none has a free port from @port_first to @port_last.
+ */
+uint32_t pools_roomiest(const struct pools *pools, const struct address *first, const struct address *last,
+			uint8_t protocol, uint16_t port_first, uint16_t port_last);
+
+/* A port of that pool is taken or given back: counted for overloaded ports. */
+int32_t pools_take(struct pools *pools, uint32_t index, const struct ports_wish *wish);
+bool pools_share(struct pools *pools, uint32_t index, uint16_t port);
+void pools_release(struct pools *pools, uint32_t index, uint16_t port);
+
+/* Does more than one mapping have the port? */
+bool pools_is_shared(const struct pools *pools, uint32_t index, uint16_t port);
+
+/* Samples every pool's growth; about once a second. */
+void pools_sample(struct pools *pools, struct mono now);
+
+/**
+ * pools_next() - copy the next pool for a listing
+ * @position: start with 0
+ *
+ * Return: false at the end.
+ */
+bool pools_next(const struct pools *pools, uint32_t *position, struct snapshot_pool *pool);
+
+/* ---------------------------------------------------------- ranges of addresses */
+
+bool address_within(const struct address *address, const struct address *first, const struct address *last);
+
+/* Addresses from @first to @last, at most UINT32_MAX; 0 when they are out of order. */
+uint32_t address_range_size(const struct address *first, const struct address *last);
+
+/* The address @offset further on. */
+struct address address_advance(const struct address *first, uint32_t offset);
+
+#endif
