@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "conntrack/pools.h"
+#include "conntrack/hash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---------------------------------------------------------- ranges of addresses */
+
+static uint64_t address_part(const struct address *address, size_t offset)
+{
+	uint64_t raw;
+
+	memcpy(&raw, address->bytes + offset, sizeof(raw));
+	return __builtin_bswap64(raw);
+}
+
+bool address_within(const struct address *address, const struct address *first, const struct address *last)
+{
+	return memcmp(address->bytes, first->bytes, sizeof(address->bytes)) >= 0 &&
+	       memcmp(address->bytes, last->bytes, sizeof(address->bytes)) <= 0;
+}
+
+uint32_t address_range_size(const struct address *first, const struct address *last)
+{
+	uint64_t high = address_part(last, 0) - address_part(first, 0);
+	uint64_t low = address_part(last, 8) - address_part(first, 8);
+
+	if (memcmp(first->bytes, last->bytes, sizeof(first->bytes)) > 0)
+		return 0;
+	if (address_part(last, 8) < address_part(first, 8))
+		high--;
+	return high || low >= UINT32_MAX ? UINT32_MAX : (uint32_t)low + 1;
+}
+
+struct address address_advance(const struct address *first, uint32_t offset)
+{
+	uint64_t high = address_part(first, 0), low = address_part(first, 8) + offset;
+	struct address address;
+
+	high = __builtin_bswap64(high + (low < offset));
+	low = __builtin_bswap64(low);
+	memcpy(address.bytes, &high, 8);
+	memcpy(address.bytes + 8, &low, 8);
+	return address;
+}
+
+/* ------------------------------------------------------------------------ pools */
+
+int pools_init(struct pools *pools, uint32_t limit, const uint64_t key[2])
+{
+	uint32_t buckets = 1;
+
+	while (buckets < limit)
+		buckets *= 2;
+	*pools = (struct pools){ .limit = limit, .bucket_mask = buckets - 1, .key = { key[0], key[1] } };
+	pools->list = calloc(limit, sizeof(*pools->list));
+	pools->ports = calloc(limit, sizeof(*pools->ports));
+	pools->shares = calloc(limit, sizeof(*pools->shares));
+	pools->buckets = malloc(buckets * sizeof(*pools->buckets));
+	if (!pools->list || !pools->ports || !pools->shares || !pools->buckets) {
+		pools_fini(pools);
+		return -ENOMEM;
+	}
+	memset(pools->buckets, 0xff, buckets * sizeof(*pools->buckets));
+	return 0;
+}
+
+void pools_fini(struct pools *pools)
+{
+	free(pools->list);
+	free(pools->ports);
+	free(pools->shares);
+	free(pools->buckets);
+	free(pools->reservations);
+	*pools = (struct pools){ 0 };
+}
+
+static uint32_t *bucket_of(const struct pools *pools, const struct address *address, uint8_t protocol)
+{
+	uint8_t bytes[17];
+
+	memcpy(bytes, address->bytes, 16);
+	bytes[16] = protocol;
+	return &pools->buckets[hash_bytes(pools->key, bytes, sizeof(bytes)) & pools->bucket_mask];
+}
+
+static void reckon_span(struct pools *pools, uint32_t index)
+{
+	struct pool *pool = &pools->list[index];
+
+	pool->span = pool->first > pool->last ? 0 : ports_span(&pools->ports[index], pool->first, pool->last);
+	pressure_update(&pool->pressure, pools->ports[index].used, pool->span);
+}
+
+static void reserve_ports(struct pools *pools, uint32_t index)
+{
+	const struct pool *pool = &pools->list[index];
+
+	for (size_t i = 0; i < pools->reservation_count; i++) {
+		const struct pool_reservation *entry = &pools->reservations[i];
+
+		if (entry->protocol == pool->protocol && entry->first <= entry->last &&
+		    (address_is_unspecified(&entry->address) || address_equal(&entry->address, &pool->address)))
+			ports_reserve(&pools->ports[index], entry->first, entry->last);
+	}
+}
+
+int pools_set_reservations(struct pools *pools, const struct pool_reservation *list, size_t count)
+{
+	struct pool_reservation *copy = NULL;
+
+	if (count) {
+		copy = malloc(count * sizeof(*copy));
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, list, count * sizeof(*copy));
+	}
+	free(pools->reservations);
+	pools->reservations = copy;
+	pools->reservation_count = count;
+	for (uint32_t i = 0; i < pools->count; i++) {
+		if (!pools->list[i].active)
+			continue;
+		ports_unreserve(&pools->ports[i], 0, PORTS_COUNT - 1);
+		reserve_ports(pools, i);
+		reckon_span(pools, i);
+	}
+	return 0;
+}
+
+uint32_t pools_lookup(const struct pools *pools, const struct address *address, uint8_t protocol)
+{
+	uint32_t index = *bucket_of(pools, address, protocol);
+
+	while (index != POOL_NONE &&
+	       (pools->list[index].protocol != protocol || !address_equal(&pools->list[index].address, address)))
+		index = pools->list[index].next;
+	return index;
+}
+
+static void unlink_pool(struct pools *pools, uint32_t index)
+{
+	uint32_t *link = bucket_of(pools, &pools->list[index].address, pools->list[index].protocol);
+
+	while (*link != index)
+		link = &pools->list[*link].next;
+	*link = pools->list[index].next;
+}
+
+/* A place in the slab: a fresh one, or that of a pool that nobody has a port of. */
+static uint32_t find_place(struct pools *pools)
+{
+	if (pools->count < pools->limit)
+		return pools->count++;
+	for (uint32_t i = 0; i < pools->count; i++) {
+		if (pools->ports[i].used == 0) {
+			unlink_pool(pools, i);
+			return i;
+		}
+	}
+	return POOL_NONE;
+}
+
+uint32_t pools_open(struct pools *pools, const struct address *address, uint8_t protocol)
+{
+	uint32_t index = pools_lookup(pools, address, protocol);
+	uint32_t *bucket;
+
+	if (index != POOL_NONE)
+		return index;
+	index = find_place(pools);
+	if (index == POOL_NONE)
+		return POOL_NONE;
+	bucket = bucket_of(pools, address, protocol);
+	pools->list[index] = (struct pool){
+		.address = *address,
+		.protocol = protocol,
+		.active = true,
+		.first = UINT16_MAX,
+		.next = *bucket,
+	};
+	*bucket = index;
+	ports_init(&pools->ports[index]);
+	reserve_ports(pools, index);
+	return index;
+}
+
+void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t last)
+{
+	struct pool *pool = &pools->list[index];
+
+	if (first >= pool->first && last <= pool->last)
+		return;
+	pool->first = first < pool->first ? first : pool->first;
+	pool->last = last > pool->last ? last : pool->last;
+	reckon_span(pools, index);
+}
+
+uint32_t pools_roomiest(const struct pools *pools, const struct address *first, const struct address *last,
+			uint8_t protocol, uint16_t port_first, uint16_t port_last)
+{
+	uint32_t best = POOL_NONE, most = 0;
+
+	for (uint32_t i = 0; i < pools->count; i++) {
+		const struct pool *pool = &pools->list[i];
+		const struct ports *ports = &pools->ports[i];
+		uint32_t room = ports->halves[0].free + ports->halves[1].free;
+
+		/* What is free anywhere bounds what is free in the range. */
+		if (pool->protocol != protocol || room <= most || !address_within(&pool->address, first, last))
+			continue;
+		room = ports_free(ports, port_first, port_last);
+		if (room > most) {
+			most = room;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static void note_used(struct pools *pools, uint32_t index)
+{
+	struct pool *pool = &pools->list[index];
+	uint32_t used = pools->ports[index].used;
+
+	pool->peak = used > pool->peak ? used : pool->peak;
+	pressure_update(&pool->pressure, used, pool->span);
+}
+
+int32_t pools_take(struct pools *pools, uint32_t index, const struct ports_wish *wish)
+{
+	int32_t port = ports_take(&pools->ports[index], wish);
+
+	if (port != PORT_NONE)
+		note_used(pools, index);
+	return port;
+}
+
+bool pools_share(struct pools *pools, uint32_t index, uint16_t port)
+{
+	if (ports_occupy(&pools->ports[index], port)) {
+		note_used(pools, index);
+		return true;
+	}
+	if (pools->shares[index][port] == UINT16_MAX)
+		return false;
+	pools->shares[index][port]++;
+	pools->list[index].shared++;
+	return true;
+}
+
+bool pools_is_shared(const struct pools *pools, uint32_t index, uint16_t port)
+{
+	return pools->list[index].shared && pools->shares[index][port];
+}
+
+void pools_release(struct pools *pools, uint32_t index, uint16_t port)
+{
+	if (pools_is_shared(pools, index, port)) {
+		pools->shares[index][port]--;
+		pools->list[index].shared--;
+		return;
+	}
+	ports_release(&pools->ports[index], port);
+	note_used(pools, index);
+}
+
+void pools_sample(struct pools *pools, struct mono now)
+{
+	for (uint32_t i = 0; i < pools->count; i++)
+		pressure_sample(&pools->list[i].pressure, pools->ports[i].used, now);
+}
+
+bool pools_next(const struct pools *pools, uint32_t *position, struct snapshot_pool *snapshot)
+{
+	const struct pool *pool;
+
+	if (*position >= pools->count)
+		return false;
+	pool = &pools->list[*position];
+	*snapshot = (struct snapshot_pool){
+		.address = pool->address,
+		.protocol = pool->protocol,
+		.ports = pool->span,
+		.used = pools->ports[*position].used,
+		.peak = pool->peak,
+		.pressure = pressure_snapshot(&pool->pressure, pools->ports[*position].used, pool->span),
+		.refused = pool->refused,
+	};
+	(*position)++;
+	return true;
+}
