@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pipeline: what happens to a packet, hook by hook.
+ *
+ *   prerouting   before routing: a destination is translated here, a source never
+ *                (it would be a martian). A packet of an established session is
+ *                settled at once when nothing later could object.
+ *   forward      both interfaces are known: filter rules, source translation
+ *   input        to the router itself
+ *   output       from the router itself: both translations at once
+ *
+ * A new session is decided in two phases. With a destination translation it is
+ * reserved, unconfirmed, in prerouting and confirmed where it is judged; otherwise
+ * both happen in one go. A packet that is judged and dropped leaves nothing.
+ */
+#include "conntrack/engine_private.h"
+#include "conntrack/mss.h"
+#include "conntrack/rewrite.h"
+
+static void find_interfaces(struct passage *passage)
+{
+	const struct link_table *links = &passage->engine->link_table;
+
+	passage->context.iif = passage->meta->iif ? link_lookup(links, passage->meta->iif) : NULL;
+	passage->context.oif = passage->meta->oif ? link_lookup(links, passage->meta->oif) : NULL;
+}
+
+/* ---------------------------------------------------------------- sessions */
+
+static void find_session(struct passage *passage)
+{
+	const struct table *table = &passage->engine->table;
+	enum hook hook = passage->meta->hook;
+
+	passage->index = table_lookup(table, &passage->packet.tuple, &passage->direction);
+	if (passage->index == SESSION_NONE && (hook == HOOK_FORWARD || hook == HOOK_INPUT)) {
+		passage->index = table_lookup_middle(table, &passage->packet.tuple, &passage->direction);
+		passage->arrived_translated = passage->index != SESSION_NONE;
+	}
+	if (passage->index == SESSION_NONE)
+		return;
+	passage->session = table_session(table, passage->index);
+	passage->original = passage->session->tuples[passage->direction];
+}
+
+/* What rules may know of the session; without one, of the session that may become. */
+static void describe_session(struct passage *passage, uint8_t ct_state)
+{
+	struct rule_context *context = &passage->context;
+	const struct session *session = passage->session;
+
+	context->ct_state = ct_state;
+	context->ct_original = &passage->original;
+	context->ct_direction = passage->direction;
+	if (!session)
+		return;
+	context->ct_original = &session->tuples[DIRECTION_ORIGINAL];
+	context->ct_reply = &session->tuples[DIRECTION_REPLY];
+	context->ct_mark = session->mark;
+	context->ct_status = (uint8_t)((session->flags & SESSION_SEEN_REPLY ? CT_STATUS_SEEN_REPLY : 0) |
+				       (session->flags & SESSION_ASSURED ? CT_STATUS_ASSURED : 0) |
+				       (session->flags & SESSION_CONFIRMED ? CT_STATUS_CONFIRMED : 0) |
+				       (session_nat(session) & SESSION_NAT_SNAT ? CT_STATUS_SNAT : 0) |
+				       (session_nat(session) & SESSION_NAT_DNAT ? CT_STATUS_DNAT : 0));
+}
+
+static uint8_t session_ct_state(const struct passage *passage)
+{
+	const struct session *session = passage->session;
+
+	if (passage->direction == DIRECTION_REPLY || (session->flags & SESSION_SEEN_REPLY))
+		return CT_STATE_ESTABLISHED;
+	return session->flags & SESSION_RELATED ? CT_STATE_RELATED : CT_STATE_NEW;
+}
+
+/* Neighbour discovery and multicast listener messages belong to no session (as in nft). */
+static bool is_untracked(const struct packet *packet)
+{
+	if (packet->tuple.protocol != PROTOCOL_ICMPV6 || !packet_is_icmp(packet))
+		return false;
+	return (packet->icmp.type >= 130 && packet->icmp.type <= 137) || packet->icmp.type == 143;
+}
+
+void engine_end_session(struct engine *engine, uint32_t index)
+{
+	struct session *session = table_session(&engine->table, index);
+	struct effect *effect;
+
+	if (session->flags & SESSION_CONFIRMED) {
+		effect = outbox_add(&engine->outbox, EFFECT_SESSION_EVENT, engine->now);
+		if (effect) {
+			effect->session.handle = table_handle(&engine->table, index);
+			effect->session.event = SESSION_DESTROY;
+			effect->session.state = session->list;
+			effect->session.original = session->tuples[DIRECTION_ORIGINAL];
+			effect->session.reply = session->tuples[DIRECTION_REPLY];
+		}
+	}
+	table_unlink(&engine->table, index);
+	if (session->mapping != MAPPING_NONE)
+		mapping_release(engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source,
+				engine->now);
+	table_release(&engine->table, index);
+}
+
+static void announce(struct passage *passage, enum session_event event)
+{
+	struct effect *effect = outbox_add(&passage->engine->outbox, EFFECT_SESSION_EVENT, passage->now);
+
+	if (!effect)
+		return;
+	effect->session.handle = table_handle(&passage->engine->table, passage->index);
+	effect->session.event = event;
+	effect->session.state = passage->session->list;
+	effect->session.original = passage->session->tuples[DIRECTION_ORIGINAL];
+	effect->session.reply = passage->session->tuples[DIRECTION_REPLY];
+}
+
+/* -------------------------------------------------------------- translation */
+
+/* Rewrites what this hook may rewrite: the packet leaves as @to. */
+static void rewrite(struct passage *passage, const struct tuple *to)
+{
+	bool unfinished = passage->meta->checksum_unfinished;
+	bool clamped = passage->mss && passage->meta->hook != HOOK_PREROUTING &&
+		       mss_clamp(&passage->packet, passage->mss, unfinished);
+	bool moved = !tuple_equal(to, &passage->packet.tuple);
+
+	passage->engine->counters.mss_clamped += clamped;
+	if (moved)
+		rewrite_tuple(&passage->packet, to, unfinished);
+	else if (clamped && unfinished)
+		rewrite_finish_checksum(&passage->packet);
+	passage->rewritten |= moved || clamped;
+}
+
+/* Before routing only the destination may change. */
+static void rewrite_destination(struct passage *passage)
+{
+	struct tuple to = passage->packet.tuple;
+
+	to.destination = session_translated(passage->session, passage->direction).destination;
+	rewrite(passage, &to);
+}
+
+static void rewrite_whole(struct passage *passage)
+{
+	struct tuple to = session_translated(passage->session, passage->direction);
+
+	rewrite(passage, &to);
+}
+
+/* ------------------------------------------------------ established sessions */
+
+static void count(struct passage *passage)
+{
+	passage->session->packets[passage->direction]++;
+	passage->session->bytes[passage->direction] += passage->packet.length;
+}
+
+/*
+ * The packet has passed the rules: let it act on its session. Its protocol's
+ * tracker has already said that it belongs.
+ */
+static void advance(struct passage *passage, const struct track_result *result)
+{
+	struct session *session = passage->session;
+	uint8_t before = session->list, flags = session->flags;
+
+	count(passage);
+	session->mark = passage->context.ct_mark;
+	if (passage->direction == DIRECTION_REPLY)
+		session->flags |= SESSION_SEEN_REPLY;
+	if (result->assured)
+		session->flags |= SESSION_ASSURED;
+	if (result->refresh || result->timeout != before)
+		table_refresh(&passage->engine->table, passage->index, result->timeout, passage->now);
+	if (session->list != before || session->flags != flags)
+		announce(passage, SESSION_UPDATE);
+}
+
+static struct track_result track(struct passage *passage)
+{
+	struct session *session = passage->session;
+
+	return track_packet(&session->track, session_timeout(session), &passage->packet, passage->direction,
+			    session->flags & SESSION_SEEN_REPLY, &passage->engine->settings);
+}
+
+/* May this packet of a session be settled before routing, with no rule asked? */
+static bool settles_early(const struct passage *passage)
+{
+	enum hook hook = passage->session->flags & SESSION_LOCAL ? HOOK_INPUT : HOOK_FORWARD;
+
+	return passage->session->flags & SESSION_CONFIRMED && session_ct_state(passage) == CT_STATE_ESTABLISHED &&
+	       !session_translates_source(passage->session, passage->direction) &&
+	       judge_established(passage, HOOK_PREROUTING) && judge_established(passage, hook) &&
+	       (hook == HOOK_INPUT || judge_established(passage, HOOK_POSTROUTING));
+}
+
+static void count_skipped_rules(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+
+	if (hook == HOOK_PREROUTING) {
+		judge_count_established(passage, HOOK_PREROUTING);
+		hook = passage->session->flags & SESSION_LOCAL ? HOOK_INPUT : HOOK_FORWARD;
+	}
+	judge_count_established(passage, hook);
+	if (hook != HOOK_INPUT)
+		judge_count_established(passage, HOOK_POSTROUTING);
+}
+
+/* The chains a packet passes from this hook on, without a nat decision. */
+static enum reason judge_on(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+	enum reason reason = judge(passage, hook, false);
+
+	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
+		reason = judge(passage, HOOK_POSTROUTING, false);
+	return reason;
+}
+
+/* ------------------------------------------------------------- new sessions */
+
+/* Fills a reserved slot: the tuples say what was decided about the destination. */
+static void fill_session(struct passage *passage, uint32_t index, const union track *track)
+{
+	struct session *session = table_session(&passage->engine->table, index);
+
+	passage->index = index;
+	passage->session = session;
+	passage->direction = DIRECTION_ORIGINAL;
+	session->track = *track;
+	session->tuples[DIRECTION_ORIGINAL] = passage->original;
+	session->tuples[DIRECTION_REPLY] = tuple_invert(&passage->context.view);
+	if (passage->context.ct_state == CT_STATE_RELATED)
+		session->flags |= SESSION_RELATED;
+}
+
+/* Gives a slot that was never linked back, without a trace. */
+static void cancel(struct passage *passage)
+{
+	nat_cancel(passage);
+	table_release(&passage->engine->table, passage->index);
+	passage->session = NULL;
+	passage->index = SESSION_NONE;
+}
+
+/* The source translation a new session gets, whether a rule or a need of ours asks for it. */
+static enum reason decide_source(struct passage *passage)
+{
+	struct nat_request hairpin = { .kind = NAT_SNAT, .has_address = true };
+	enum hook hook = passage->meta->hook;
+
+	if (passage->has_snat)
+		return nat_source(passage, &passage->snat);
+	/*
+	 * Hairpinning (RFC 4787 REQ-9): a packet that goes back where it came from by
+	 * way of an external address carries that address as its source, else the
+	 * answer would bypass the router.
+	 */
+	if (hook == HOOK_FORWARD && passage->meta->iif == passage->meta->oif &&
+	    !endpoint_equal(&passage->original.destination, &passage->context.view.destination)) {
+		hairpin.address_first = hairpin.address_last = passage->original.destination.address;
+		return nat_source(passage, &hairpin);
+	}
+	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
+}
+
+/*
+ * Reserves, translates and links a judged first packet's session, or leaves
+ * nothing. A session that prerouting reserved is already linked.
+ */
+static enum reason commit(struct passage *passage, const union track *track, const struct track_result *opened)
+{
+	struct engine *engine = passage->engine;
+	enum hook hook = passage->meta->hook;
+	enum direction ignored;
+	enum reason reason;
+	uint32_t index;
+
+	if (passage->session) {
+		table_unlink(&engine->table, passage->index);
+		passage->session->track = *track;
+	} else {
+		reason = admit(passage, &index);
+		if (reason != REASON_NONE)
+			return reason;
+		fill_session(passage, index, track);
+	}
+	reason = decide_source(passage);
+	if (reason == REASON_NONE && table_lookup(&engine->table, &passage->session->tuples[DIRECTION_REPLY],
+						  &ignored) != SESSION_NONE)
+		reason = REASON_TUPLE_CLASH;
+	if (reason != REASON_NONE) {
+		cancel(passage);
+		return reason;
+	}
+	if (hook == HOOK_INPUT || hook == HOOK_OUTPUT)
+		passage->session->flags |= SESSION_LOCAL;
+	passage->session->rule = place_of_rule(engine, passage->rule);
+	passage->session->mark = passage->context.ct_mark;
+	table_link(&engine->table, passage->index);
+	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
+	engine->counters.created++;
+	count(passage);
+	announce(passage, SESSION_NEW);
+	return REASON_NONE;
+}
+
+/* A packet that may open no session: rules may let it pass, but never untranslated. */
+static enum reason pass_unsessioned(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+	enum reason reason = judge(passage, hook, false);
+
+	if (reason != REASON_NONE || (hook != HOOK_FORWARD && hook != HOOK_OUTPUT))
+		return reason;
+	reason = judge(passage, HOOK_POSTROUTING, hook == HOOK_FORWARD);
+	return reason == REASON_NONE && passage->has_snat ? REASON_UNTRANSLATED : reason;
+}
+
+static enum reason open_session(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+	union track track;
+	struct track_result opened = track_open(&track, &passage->packet, &passage->engine->settings);
+	uint8_t state = passage->session ? session_ct_state(passage) : CT_STATE_NEW;
+	enum reason reason;
+
+	if (opened.reason != REASON_NONE || is_untracked(&passage->packet)) {
+		describe_session(passage, is_untracked(&passage->packet) ? CT_STATE_UNTRACKED : CT_STATE_INVALID);
+		passage->settled = true;
+		return pass_unsessioned(passage);
+	}
+	describe_session(passage, state);
+	reason = judge(passage, hook, hook == HOOK_OUTPUT);
+	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
+		reason = judge(passage, HOOK_POSTROUTING, true);
+	if (reason != REASON_NONE)
+		return reason;
+	passage->settled = true;
+	if (passage->notrack)
+		return REASON_NONE;
+	reason = commit(passage, &track, &opened);
+	if (reason == REASON_NONE)
+		rewrite_whole(passage);
+	return reason;
+}
+
+/* -------------------------------------------------------------------- hooks */
+
+/* A packet of a session, in the hook that settles it. */
+static enum reason continue_session(struct passage *passage)
+{
+	struct track_result result = track(passage);
+	enum hook hook = passage->meta->hook;
+	bool established = session_ct_state(passage) == CT_STATE_ESTABLISHED;
+	enum reason reason = REASON_NONE;
+
+	if (result.reopen && passage->direction == DIRECTION_ORIGINAL) {
+		engine_end_session(passage->engine, passage->index);
+		passage->session = NULL;
+		passage->index = SESSION_NONE;
+		return open_session(passage);
+	}
+	if (result.reopen)
+		result.reason = REASON_INVALID;
+	passage->settled = true;
+	describe_session(passage, result.reason == REASON_NONE ? session_ct_state(passage) : CT_STATE_INVALID);
+	if (result.reason != REASON_NONE) {
+		/* Rules may count it, log it or let it pass, but it is not translated. */
+		reason = judge_on(passage);
+		if (reason != REASON_NONE || session_nat(passage->session) == SESSION_NAT_NONE)
+			return reason;
+		return result.reason;
+	}
+	if (established && judge_established(passage, hook) &&
+	    (hook == HOOK_INPUT || judge_established(passage, HOOK_POSTROUTING)))
+		count_skipped_rules(passage);
+	else
+		reason = judge_on(passage);
+	if (reason != REASON_NONE)
+		return reason;
+	advance(passage, &result);
+	rewrite_whole(passage);
+	if (result.end)
+		engine_end_session(passage->engine, passage->index);
+	return REASON_NONE;
+}
+
+/* Forward, input and output: every packet that prerouting did not settle. */
+static enum reason process_settling(struct passage *passage)
+{
+	if (passage->session && (passage->session->flags & SESSION_CONFIRMED)) {
+		/* Routed before its destination was translated: too late for that now. */
+		if (!passage->arrived_translated && passage->meta->hook != HOOK_OUTPUT &&
+		    session_translates_destination(passage->session, passage->direction))
+			return REASON_STALE_TRANSLATION;
+		return continue_session(passage);
+	}
+	/* Nothing may answer a packet that no rule has judged yet. */
+	if (passage->session && passage->direction == DIRECTION_REPLY)
+		return REASON_INVALID;
+	return open_session(passage);
+}
+
+/* Reserves the session of a first packet whose destination is translated. */
+static enum reason reserve(struct passage *passage)
+{
+	static const union track untouched;
+	enum direction ignored;
+	uint32_t index;
+	enum reason reason = admit(passage, &index);
+
+	if (reason != REASON_NONE)
+		return reason;
+	fill_session(passage, index, &untouched);
+	if (table_lookup(&passage->engine->table, &passage->session->tuples[DIRECTION_REPLY], &ignored) !=
+	    SESSION_NONE) {
+		cancel(passage);
+		return REASON_TUPLE_CLASH;
+	}
+	table_link(&passage->engine->table, index);
+	rewrite_destination(passage);
+	return REASON_NONE;
+}
+
+/* An external endpoint that a mapping holds: admitted by its filtering, or dropped. */
+static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
+{
+	if (!nat_admits(passage, mapping))
+		return REASON_FILTERED;
+	passage->context.view.destination = mapping_internal(passage->engine->mappings, mapping);
+	passage->context.ct_state = CT_STATE_RELATED;
+	return reserve(passage);
+}
+
+static enum reason prerouting_new(struct passage *passage)
+{
+	struct engine *engine = passage->engine;
+	union track scratch;
+	struct track_result opened = track_open(&scratch, &passage->packet, &engine->settings);
+	bool may_open = opened.reason == REASON_NONE && !is_untracked(&passage->packet);
+	enum reason reason;
+	uint32_t mapping;
+
+	describe_session(passage, may_open			      ? CT_STATE_NEW
+				  : is_untracked(&passage->packet) ? CT_STATE_UNTRACKED
+								      : CT_STATE_INVALID);
+	reason = judge(passage, HOOK_PREROUTING, may_open);
+	if (reason != REASON_NONE || !may_open || passage->notrack)
+		return reason;
+	if (passage->has_dnat)
+		return reserve(passage);
+	mapping = mapping_lookup_external(engine->mappings, passage->original.protocol, &passage->original.destination,
+					  &passage->original.source);
+	return mapping == MAPPING_NONE ? REASON_NONE : enter_mapping(passage, mapping);
+}
+
+static enum reason process_prerouting(struct passage *passage)
+{
+	struct track_result result;
+	enum reason reason;
+
+	if (!passage->session)
+		return prerouting_new(passage);
+	if (!settles_early(passage)) {
+		describe_session(passage, session_ct_state(passage));
+		reason = judge(passage, HOOK_PREROUTING, false);
+		if (reason == REASON_NONE)
+			rewrite_destination(passage);
+		return reason;
+	}
+	result = track(passage);
+	if (result.reopen) {
+		/* The hooks after routing open it anew; the old session's way is its way. */
+		rewrite_destination(passage);
+		return REASON_NONE;
+	}
+	if (result.reason != REASON_NONE)
+		return session_nat(passage->session) == SESSION_NAT_NONE ? REASON_NONE : result.reason;
+	count_skipped_rules(passage);
+	advance(passage, &result);
+	passage->settled = true;
+	rewrite_destination(passage);
+	if (result.end)
+		engine_end_session(passage->engine, passage->index);
+	return REASON_NONE;
+}
+
+/* ------------------------------------------------------------------ the way */
+
+static enum reason process(struct passage *passage, uint8_t *bytes, size_t length)
+{
+	const struct packet_meta *meta = passage->meta;
+	enum reason reason;
+
+	if (meta->truncated)
+		return REASON_TRUNCATED;
+	if (meta->hook > HOOK_OUTPUT || !passage->engine->configuration)
+		return REASON_WRONG_HOOK;
+	reason = packet_parse(&passage->packet, bytes, length);
+	if (reason != REASON_NONE)
+		return reason;
+	if (!meta->checksum_verified && !meta->checksum_unfinished && !packet_checksum_valid(&passage->packet))
+		return REASON_BAD_L4_CHECKSUM;
+	passage->original = passage->context.view = passage->packet.tuple;
+	find_interfaces(passage);
+	if (packet_is_icmp_error(&passage->packet))
+		return related_process(passage);
+	find_session(passage);
+	if (meta->hook == HOOK_PREROUTING)
+		return process_prerouting(passage);
+	return process_settling(passage);
+}
+
+struct engine_verdict engine_process(struct engine *engine, const struct packet_meta *meta, uint8_t *bytes,
+				     size_t length, struct mono now)
+{
+	struct passage passage = {
+		.engine = engine,
+		.meta = meta,
+		.now = now,
+		.index = SESSION_NONE,
+		.rule = RULE_NONE,
+	};
+	uint32_t mark = meta->mark & ~engine->settings.mark;
+	enum reason reason;
+
+	engine->now = now;
+	passage.context.packet = &passage.packet;
+	passage.context.now = now;
+	passage.context.mark = mark;
+	passage.context.random = engine_random(engine);
+	passage.context.oracle = &engine->rule_oracle;
+	engine->counters.received++;
+	reason = process(&passage, bytes, length);
+	if (reason != REASON_NONE) {
+		engine->counters.dropped++;
+		engine->counters.drops[reason]++;
+		engine->counters.truncated += reason == REASON_TRUNCATED;
+		admit_count_refusal(engine, reason);
+		return (struct engine_verdict){ .verdict = VERDICT_DROP, .reason = reason };
+	}
+	engine->counters.accepted++;
+	engine->counters.rewritten += passage.rewritten;
+	return (struct engine_verdict){
+		.verdict = VERDICT_ACCEPT,
+		.rewritten = passage.rewritten,
+		.settled = passage.settled,
+		.mark_changed = passage.context.mark != mark,
+		.mark = passage.context.mark,
+		.length = passage.packet.length,
+	};
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the engine share: the state behind `struct engine`, and
+ * `struct passage`, everything known of one packet on its way through.
+ */
+#ifndef SLUICE_CONNTRACK_ENGINE_PRIVATE_H
+#define SLUICE_CONNTRACK_ENGINE_PRIVATE_H
+
+#include "conntrack/mapping.h"
+#include "conntrack/outbox.h"
+#include "conntrack/pressure.h"
+#include "conntrack/table.h"
+#include "sluice/engine.h"
+#include "sluice/snapshot.h"
+
+/* Names of configuration files that sessions remember, over reloads. */
+#define PLACE_FILES 64
+#define PLACE_FILE_SIZE 192
+
+struct engine_counters {
+	uint64_t received, accepted, dropped, rewritten, truncated;
+	uint64_t created, expired, evicted;
+	uint64_t drops[REASON_COUNT];
+	uint64_t refusals[REFUSAL_COUNT];
+	uint64_t icmp_translated, icmp_unmatched, icmp_invalid, icmp_frag_needed;
+	uint64_t mss_clamped;
+};
+
+struct engine {
+	struct settings settings; /* of the configuration in force */
+	struct configuration *configuration;
+	uint32_t generation;
+	struct table table;
+	struct mappings *mappings;
+	struct outbox outbox;
+	struct pressure pressure;
+	struct engine_counters counters;
+	struct oracle oracle;
+	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */
+	struct link *links;
+	struct link_table link_table;
+	uint64_t random[4];
+	char place_files[PLACE_FILES][PLACE_FILE_SIZE];
+	struct mono now; /* of the call in progress, for questions that rules ask */
+};
+
+/**
+ * struct passage - one packet on its way through the engine
+ * @index, @session: SESSION_NONE and NULL until one is found or made
+ * @direction: of this packet within @session
+ * @arrived_translated: prerouting already rewrote its destination
+ * @original: its tuple as it came to the gateway: the session's key
+ * @dnat, @snat: what rules asked for, valid when @has_dnat, @has_snat
+ * @rule: the last rule that accepted, RULE_NONE when a policy did
+ * @mss: lower the MSS to that, 0: leave it
+ */
+struct passage {
+	struct engine *engine;
+	const struct packet_meta *meta;
+	struct mono now;
+	struct packet packet;
+	uint32_t index;
+	struct session *session;
+	enum direction direction;
+	bool arrived_translated;
+	struct tuple original;
+	struct rule_context context;
+	uint32_t rule;
+	bool has_dnat, has_snat;
+	struct nat_request dnat, snat;
+	uint16_t mss;
+	bool notrack;
+	bool rewritten;
+	bool settled;
+};
+
+/* A fresh number from the engine's generator (xoshiro256**, seeded by the shell). */
+uint64_t engine_random(struct engine *engine);
+
+/* Ends a session: its port, its place in the table; tells the shell. */
+void engine_end_session(struct engine *engine, uint32_t index);
+
+/* ------------------------------------------------------------------- judge.c */
+
+/**
+ * judge() - run the base chains of @hook over the packet
+ * @nat: may its nat chains decide? Only a session's first packet may ask them.
+ *
+ * Return: REASON_NONE when accepted; a rejected packet's answer is already in the
+ * outbox.
+ */
+enum reason judge(struct passage *passage, enum hook hook, bool nat);
+
+/* Are established packets accepted in @hook without asking any rule? */
+bool judge_established(const struct passage *passage, enum hook hook);
+/* Counts the packet in the counters that judge_established() lets it skip. */
+void judge_count_established(struct passage *passage, enum hook hook);
+
+/* Which rule accepted, in a form that outlives the ruleset; 0: none. */
+uint32_t place_of_rule(struct engine *engine, uint32_t rule);
+const char *place_file(const struct engine *engine, uint32_t place);
+unsigned int place_line(uint32_t place);
+
+/* --------------------------------------------------------------------- nat.c */
+
+/**
+ * nat_destination() - where a destination translation sends the packet
+ *
+ * Return: REASON_NONE and the new destination, or why there is none.
+ */
+enum reason nat_destination(struct passage *passage, const struct nat_request *request, struct endpoint *destination);
+
+/**
+ * nat_source() - give the passage's session its external endpoint
+ *
+ * Takes a mapping and sets the session's reply tuple. The session is not linked.
+ */
+enum reason nat_source(struct passage *passage, const struct nat_request *request);
+
+/* A session of the router itself occupies the external port it uses (output, input). */
+enum reason nat_local(struct passage *passage);
+
+/* Gives back what nat_source() or nat_local() took, as if it never was. */
+void nat_cancel(struct passage *passage);
+
+/* May a peer open a session from outside through this mapping? (RFC 4787 section 5) */
+bool nat_admits(const struct passage *passage, uint32_t mapping);
+
+/* ------------------------------------------------------------------- admit.c */
+
+/* Room for one more session of this source? Makes room where the policy allows it. */
+enum reason admit(struct passage *passage, uint32_t *index);
+
+/* Counts a refusal that has one of the causes of CONTRACT; others are left alone. */
+void admit_count_refusal(struct engine *engine, enum reason reason);
+
+/* ----------------------------------------------------------------- related.c */
+
+/* An ICMP error: find the session it is about, check it, translate it inside and out. */
+enum reason related_process(struct passage *passage);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From packets to rules and back: asks the base chains of a hook one after
+ * another and turns what they decide into the passage's next steps.
+ */
+#include "conntrack/compose.h"
+#include "conntrack/engine_private.h"
+#include "conntrack/mss.h"
+
+/* ---------------------------------------------------------------- answering */
+
+/* The address the router answers from: of the interface the packet came in by. */
+static const struct address *own_address(const struct passage *passage)
+{
+	const struct link *link = passage->context.iif ? passage->context.iif : passage->context.oif;
+
+	for (unsigned int i = 0; link && i < link->address_count; i++) {
+		const struct link_address *candidate = &link->addresses[i];
+
+		if (candidate->usable && candidate->global &&
+		    address_family(&candidate->address) == passage->packet.family)
+			return &candidate->address;
+	}
+	return NULL;
+}
+
+/* Composes the answer that a reject statement asks for (RFC 9293, RFC 792, RFC 4443). */
+static void answer_reject(struct passage *passage, const struct rule_outcome *outcome)
+{
+	struct outbox *outbox = &passage->engine->outbox;
+	uint8_t *room = outbox_packet(outbox);
+	const struct address *from = own_address(passage);
+	size_t length = 0;
+
+	if (!room)
+		return;
+	if (outcome->reject_with == REJECT_TCP_RESET)
+		length = packet_is_tcp(&passage->packet)
+				 ? compose_tcp_reset(&passage->packet, room, OUTBOX_PACKET_SIZE)
+				 : 0;
+	else if (from)
+		length = compose_icmp_error(&passage->packet, from, passage->packet.family == FAMILY_IPV4 ? 3 : 1,
+					    outcome->reject_code, 0, room, OUTBOX_PACKET_SIZE);
+	outbox_inject(outbox, room, length, passage->now);
+}
+
+static void send_logs(struct passage *passage, const struct rule_outcome *outcome, enum hook hook)
+{
+	for (unsigned int i = 0; i < outcome->log_count; i++) {
+		struct effect *effect = outbox_add(&passage->engine->outbox, EFFECT_LOG, passage->now);
+
+		if (!effect)
+			return;
+		effect->log.prefix = outcome->logs[i].prefix;
+		effect->log.level = outcome->logs[i].level;
+		effect->log.rule = outcome->logs[i].rule;
+		effect->log.hook = hook;
+		effect->log.iif = passage->meta->iif;
+		effect->log.oif = passage->meta->oif;
+		effect->log.tuple = passage->context.view;
+		effect->log.length = passage->packet.length;
+	}
+}
+
+/* --------------------------------------------------------------------- MSS */
+
+static void lower(uint32_t *mtu, uint32_t other)
+{
+	if (other && other < *mtu)
+		*mtu = other;
+}
+
+/* `rt mtu`: the lowest of both interfaces' MTU and what is known of the path. */
+static uint16_t mss_of_route(const struct passage *passage)
+{
+	const struct oracle *oracle = &passage->engine->oracle;
+	uint32_t mtu = UINT16_MAX;
+
+	if (passage->context.iif && !passage->context.iif->loopback)
+		lower(&mtu, passage->context.iif->mtu);
+	if (passage->context.oif && !passage->context.oif->loopback)
+		lower(&mtu, passage->context.oif->mtu);
+	if (oracle->path_mtu) {
+		lower(&mtu, oracle->path_mtu(oracle->context, &passage->context.view.destination.address));
+		lower(&mtu, oracle->path_mtu(oracle->context, &passage->context.view.source.address));
+	}
+	return mss_for_mtu(passage->packet.family, mtu);
+}
+
+static void note_mss(struct passage *passage, uint16_t mss)
+{
+	if (mss && (!passage->mss || mss < passage->mss))
+		passage->mss = mss;
+}
+
+/* ----------------------------------------------------------------- judging */
+
+/* A nat chain decided: remember it, and let later chains see a new destination. */
+static enum reason take_request(struct passage *passage, const struct nat_request *request)
+{
+	if (request->kind == NAT_SNAT || request->kind == NAT_MASQUERADE) {
+		passage->snat = *request;
+		passage->has_snat = true;
+		return REASON_NONE;
+	}
+	passage->dnat = *request;
+	passage->has_dnat = true;
+	passage->context.ct_status |= CT_STATUS_DNAT;
+	return nat_destination(passage, request, &passage->context.view.destination);
+}
+
+enum reason judge(struct passage *passage, enum hook hook, bool nat)
+{
+	struct ruleset *ruleset = passage->engine->configuration->ruleset;
+	size_t count;
+	const struct base_chain *const *chains = ruleset_base_chains(ruleset, hook, &count);
+	struct rule_outcome outcome;
+	enum reason reason;
+
+	passage->context.hook = hook;
+	for (size_t i = 0; i < count; i++) {
+		bool is_nat = base_chain_type(chains[i]) == CHAIN_NAT;
+		bool decided = hook == HOOK_PREROUTING || hook == HOOK_OUTPUT ? passage->has_dnat : passage->has_snat;
+
+		if (!base_chain_sees(chains[i], passage->packet.family) || (is_nat && (!nat || decided)))
+			continue;
+		ruleset_evaluate(ruleset, chains[i], &passage->context, &outcome);
+		send_logs(passage, &outcome, hook);
+		note_mss(passage, outcome.mss);
+		if (outcome.mss_route)
+			note_mss(passage, mss_of_route(passage));
+		if (outcome.notrack)
+			passage->notrack = true;
+		if (outcome.rule != RULE_NONE || passage->rule == RULE_NONE)
+			passage->rule = is_nat && passage->rule != RULE_NONE ? passage->rule : outcome.rule;
+		switch (outcome.action) {
+		case RULE_DROP:
+			passage->rule = outcome.rule;
+			return REASON_POLICY;
+		case RULE_REJECT:
+			passage->rule = outcome.rule;
+			answer_reject(passage, &outcome);
+			return REASON_REJECTED;
+		case RULE_NAT:
+			reason = take_request(passage, &outcome.nat);
+			if (reason != REASON_NONE)
+				return reason;
+			break;
+		case RULE_ACCEPT:
+			break;
+		}
+	}
+	return REASON_NONE;
+}
+
+bool judge_established(const struct passage *passage, enum hook hook)
+{
+	return ruleset_established_accepted(passage->engine->configuration->ruleset, hook, passage->packet.family);
+}
+
+void judge_count_established(struct passage *passage, enum hook hook)
+{
+	ruleset_count_established(passage->engine->configuration->ruleset, hook, passage->packet.family,
+				  passage->packet.length);
+}
+
+/* ------------------------------------------------------------------- places */
+
+/* A place is the file's number in the upper byte (from 1) and the line below it. */
+#define PLACE_LINE_BITS 24
+
+uint32_t place_of_rule(struct engine *engine, uint32_t rule)
+{
+	struct rule_place at = ruleset_rule_place(engine->configuration->ruleset, rule);
+	uint32_t file = 0;
+
+	if (!at.file)
+		return 0;
+	while (file < PLACE_FILES && engine->place_files[file][0] &&
+	       strncmp(engine->place_files[file], at.file, PLACE_FILE_SIZE - 1) != 0)
+		file++;
+	if (file == PLACE_FILES)
+		return 0;
+	if (!engine->place_files[file][0])
+		strncpy(engine->place_files[file], at.file, PLACE_FILE_SIZE - 1);
+	return (file + 1) << PLACE_LINE_BITS | (at.line & ((1U << PLACE_LINE_BITS) - 1));
+}
+
+const char *place_file(const struct engine *engine, uint32_t place)
+{
+	return place ? engine->place_files[(place >> PLACE_LINE_BITS) - 1] : NULL;
+}
+
+unsigned int place_line(uint32_t place)
+{
+	return place & ((1U << PLACE_LINE_BITS) - 1);
+}

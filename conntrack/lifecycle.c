@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine as a whole: made, given rules and interfaces, and let age.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conntrack/engine_private.h"
+
+/* Seconds after which a packet that passed prerouting is no longer waited for. */
+#define UNCONFIRMED_S 2
+/* How often growth rates are sampled. */
+#define SAMPLE_MS 1000
+
+uint64_t engine_random(struct engine *engine)
+{
+	/* xoshiro256** (Blackman and Vigna, 2018): every bit of its state came from the shell. */
+	uint64_t *s = engine->random;
+	uint64_t product = s[1] * 5, result = (product << 7 | product >> 57) * 9, shifted = s[1] << 17;
+
+	s[2] ^= s[0];
+	s[3] ^= s[1];
+	s[1] ^= s[2];
+	s[0] ^= s[3];
+	s[2] ^= shifted;
+	s[3] = s[3] << 45 | s[3] >> 19;
+	return result;
+}
+
+struct engine *engine_create(const struct settings *settings, const struct engine_secrets *secrets, struct mono now)
+{
+	struct mappings_limits limits = { .capacity = settings->capacity };
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return NULL;
+	engine->settings = *settings;
+	engine->now = now;
+	memcpy(engine->random, secrets->seed, sizeof(engine->random));
+	engine->random[0] |= 1; /* the generator's one dead state is all zeros */
+	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
+	if (!engine->mappings || table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
+	    outbox_init(&engine->outbox) < 0) {
+		engine_destroy(engine);
+		return NULL;
+	}
+	return engine;
+}
+
+void engine_destroy(struct engine *engine)
+{
+	if (!engine)
+		return;
+	mappings_destroy(engine->mappings);
+	table_fini(&engine->table);
+	outbox_fini(&engine->outbox);
+	free(engine->links);
+	free(engine);
+}
+
+int engine_apply(struct engine *engine, struct configuration *configuration, struct mono now)
+{
+	if (engine->configuration)
+		ruleset_inherit(configuration->ruleset, engine->configuration->ruleset);
+	engine->now = now;
+	engine->configuration = configuration;
+	engine->settings = configuration->settings;
+	engine->settings.capacity = engine->table.capacity;
+	mappings_set_hold(engine->mappings, engine->settings.port_hold_ms);
+	engine->generation++;
+	return 0;
+}
+
+const struct configuration *engine_configuration(const struct engine *engine)
+{
+	return engine->configuration;
+}
+
+void engine_set_oracle(struct engine *engine, const struct oracle *oracle)
+{
+	engine->oracle = *oracle;
+	engine->rule_oracle = *oracle;
+}
+
+bool engine_next_effect(struct engine *engine, struct effect *effect)
+{
+	return outbox_take(&engine->outbox, effect);
+}
+
+bool engine_delete_session(struct engine *engine, struct session_handle handle, struct mono now)
+{
+	uint32_t index = table_resolve(&engine->table, handle);
+
+	if (index == SESSION_NONE)
+		return false;
+	engine->now = now;
+	engine_end_session(engine, index);
+	return true;
+}
+
+/* -------------------------------------------------------------------- links */
+
+static bool table_has_address(const struct link_table *links, const struct address *address)
+{
+	for (size_t i = 0; i < links->count; i++)
+		for (unsigned int j = 0; j < links->links[i].address_count; j++)
+			if (address_equal(&links->links[i].addresses[j].address, address))
+				return true;
+	return false;
+}
+
+/* Sessions on an external address that the machine no longer has cannot go on. */
+static void end_address(struct engine *engine, const struct address *address)
+{
+	for (uint32_t index = 0; index < engine->table.untouched; index++) {
+		const struct session *session = table_session(&engine->table, index);
+
+		if (session->list != LIST_FREE && session->mapping != MAPPING_NONE &&
+		    address_equal(&session->tuples[DIRECTION_REPLY].destination.address, address))
+			engine_end_session(engine, index);
+	}
+	mappings_end_address(engine->mappings, address);
+}
+
+int engine_set_links(struct engine *engine, const struct link_table *links, struct mono now)
+{
+	struct link_table old = engine->link_table;
+	struct link *copy = malloc((links->count ? links->count : 1) * sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	engine->now = now;
+	memcpy(copy, links->links, links->count * sizeof(*copy));
+	for (size_t i = 0; i < old.count; i++)
+		for (unsigned int j = 0; j < old.links[i].address_count; j++)
+			if (!table_has_address(links, &old.links[i].addresses[j].address))
+				end_address(engine, &old.links[i].addresses[j].address);
+	free(engine->links);
+	engine->links = copy;
+	engine->link_table = (struct link_table){ links->count, copy };
+	return 0;
+}
+
+/* --------------------------------------------------------------------- time */
+
+static uint32_t class_seconds(const struct engine *engine, unsigned int list)
+{
+	return list == LIST_UNCONFIRMED ? UNCONFIRMED_S : engine->settings.timeout_s[list];
+}
+
+static bool is_due(const struct engine *engine, unsigned int list, uint32_t ticks)
+{
+	uint32_t head = engine->table.lists[list].head;
+
+	return head != SESSION_NONE && ticks - table_session(&engine->table, head)->refreshed >=
+					       class_seconds(engine, list) * (1000 / TABLE_TICK_MS);
+}
+
+bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
+{
+	uint32_t ticks = table_ticks(&engine->table, now);
+	bool more = false;
+
+	engine->now = now;
+	for (unsigned int list = 0; list < LIST_COUNT; list++) {
+		while (budget && is_due(engine, list, ticks)) {
+			if (list != LIST_UNCONFIRMED)
+				engine->counters.expired++;
+			engine_end_session(engine, engine->table.lists[list].head);
+			budget--;
+		}
+		more |= is_due(engine, list, ticks);
+	}
+	more |= mappings_tick(engine->mappings, now, budget);
+	pressure_update(&engine->pressure, engine->table.confirmed, engine->table.capacity);
+	if (mono_ms_between(engine->pressure.sampled_at, now) >= SAMPLE_MS) {
+		pressure_sample(&engine->pressure, engine->table.confirmed, now);
+		pools_sample(mappings_pools(engine->mappings), now);
+	}
+	return more;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a nat statement to endpoints: which destination, which external address and
+ * port. Who holds which port is the business of mapping.c.
+ */
+#include "conntrack/engine_private.h"
+#include "conntrack/hash.h"
+
+/* ------------------------------------------------------------------ addresses */
+
+/* What masquerade and redirect use: the interface's first address that will do. */
+static const struct address *link_primary(const struct link *link, enum family family)
+{
+	const struct address *fallback = NULL;
+
+	for (unsigned int i = 0; link && i < link->address_count; i++) {
+		const struct link_address *candidate = &link->addresses[i];
+
+		if (!candidate->usable || !candidate->global || address_family(&candidate->address) != family)
+			continue;
+		if (!candidate->secondary)
+			return &candidate->address;
+		if (!fallback)
+			fallback = &candidate->address;
+	}
+	return fallback;
+}
+
+/* The network of @base with the host bits of @host. */
+static struct address with_host_bits(struct address base, const struct address *host, enum family family,
+				     uint8_t prefix_length)
+{
+	unsigned int keep = prefix_length + (family == FAMILY_IPV4 ? 96U : 0U);
+
+	for (unsigned int byte = 0; byte < sizeof(base.bytes); byte++) {
+		unsigned int bits = keep > byte * 8 ? keep - byte * 8 : 0;
+		uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff00U >> bits);
+
+		base.bytes[byte] = (uint8_t)((base.bytes[byte] & mask) | (host->bytes[byte] & ~mask));
+	}
+	return base;
+}
+
+static struct address loopback_address(enum family family)
+{
+	static const uint8_t v4[4] = { 127, 0, 0, 1 };
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return family == FAMILY_IPV4 ? address_from_ipv4(v4) : address_from_ipv6(v6);
+}
+
+/* The ports that a session's outer side may use; identifiers know no reserved range. */
+static void port_range(const struct passage *passage, const struct nat_request *request, uint16_t *first,
+		       uint16_t *last)
+{
+	uint8_t protocol = passage->original.protocol;
+
+	*first = passage->engine->settings.port_first;
+	*last = passage->engine->settings.port_last;
+	if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6 || protocol == PROTOCOL_GRE) {
+		*first = 0;
+		*last = UINT16_MAX;
+	}
+	if (request->port_first || request->port_last) {
+		*first = request->port_first;
+		*last = request->port_last;
+	}
+}
+
+/* --------------------------------------------------------------- destination */
+
+/* One of a range, the same for the same source (and, without persistent, destination). */
+static struct address spread(const struct passage *passage, const struct nat_request *request)
+{
+	struct address key[2] = { passage->original.source.address };
+	uint32_t size = address_range_size(&request->address_first, &request->address_last);
+
+	if (size <= 1)
+		return request->address_first;
+	if (!request->persistent)
+		key[1] = passage->original.destination.address;
+	return address_advance(&request->address_first,
+			       (uint32_t)(hash_bytes(passage->engine->table.hash_key, key, sizeof(key)) % size));
+}
+
+enum reason nat_destination(struct passage *passage, const struct nat_request *request, struct endpoint *destination)
+{
+	enum family family = passage->packet.family;
+	uint16_t port = be16_to_host(destination->port);
+	const struct address *local;
+
+	if (request->kind == NAT_REDIRECT) {
+		local = link_primary(passage->context.iif, family);
+		if (!local && passage->context.iif)
+			return REASON_NO_EXTERNAL_ADDRESS;
+		destination->address = local ? *local : loopback_address(family);
+	} else if (request->has_address && request->prefix) {
+		destination->address = with_host_bits(request->address_first, &destination->address, family,
+						      request->prefix_length);
+	} else if (request->has_address) {
+		destination->address = spread(passage, request);
+	}
+	if ((request->port_first || request->port_last) &&
+	    (port < request->port_first || port > request->port_last)) {
+		uint32_t size = (uint32_t)request->port_last - request->port_first + 1;
+
+		port = (uint16_t)(request->port_first + port % size);
+		if (request->random || request->fully_random)
+			port = (uint16_t)(request->port_first + engine_random(passage->engine) % size);
+		destination->port = be16_from_host(port);
+	}
+	return REASON_NONE;
+}
+
+/* -------------------------------------------------------------------- source */
+
+/* Is the external endpoint already in use towards that peer, by whatever session? */
+static bool in_use(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer)
+{
+	const struct engine *engine = context;
+	struct tuple reply = { .source = *peer, .destination = *external, .protocol = protocol };
+	enum direction ignored;
+
+	return table_lookup(&engine->table, &reply, &ignored) != SESSION_NONE;
+}
+
+static struct mapping_request mapping_request_for(struct passage *passage)
+{
+	const struct settings *settings = &passage->engine->settings;
+
+	return (struct mapping_request){
+		.protocol = passage->original.protocol,
+		.internal = passage->original.source,
+		.peer = passage->context.view.destination,
+		.behaviour = settings->mapping,
+		.paired = settings->pooling_paired,
+		.preserve = settings->port_preservation,
+		.overload = settings->port_overloading,
+		.ports_limit = settings->ports_per_source,
+		.random = engine_random(passage->engine),
+		.now = passage->now,
+		.in_use = in_use,
+		.context = passage->engine,
+	};
+}
+
+static enum reason acquire(struct passage *passage, const struct mapping_request *request)
+{
+	struct session *session = passage->session;
+	enum reason reason = REASON_NONE;
+
+	session->mapping = mapping_acquire(passage->engine->mappings, request, &reason);
+	if (session->mapping == MAPPING_NONE)
+		return reason;
+	session->tuples[DIRECTION_REPLY].source = request->peer;
+	session->tuples[DIRECTION_REPLY].destination = mapping_external(passage->engine->mappings, session->mapping);
+	return REASON_NONE;
+}
+
+enum reason nat_source(struct passage *passage, const struct nat_request *request)
+{
+	struct mapping_request wanted = mapping_request_for(passage);
+	const struct address *own;
+
+	port_range(passage, request, &wanted.port_first, &wanted.port_last);
+	wanted.address_first = request->address_first;
+	wanted.address_last = request->address_last;
+	if (request->kind == NAT_MASQUERADE) {
+		own = link_primary(passage->context.oif, passage->packet.family);
+		if (!own)
+			return REASON_NO_EXTERNAL_ADDRESS;
+		wanted.address_first = wanted.address_last = *own;
+	} else if (!request->has_address) {
+		wanted.address_first = wanted.address_last = wanted.internal.address;
+	} else if (request->prefix) {
+		wanted.address_first = with_host_bits(request->address_first, &wanted.internal.address,
+						      passage->packet.family, request->prefix_length);
+		wanted.address_last = wanted.address_first;
+		wanted.static_nat = !request->port_first && !request->port_last;
+	}
+	wanted.fully_random = request->random || request->fully_random;
+	/* The router's own address is external already: its port stays if no mapping has it. */
+	wanted.identity = address_within(&wanted.internal.address, &wanted.address_first, &wanted.address_last);
+	return acquire(passage, &wanted);
+}
+
+/* Does sluice hand out ports of this address? Then the router's own use must count. */
+static bool shares_ports(const struct passage *passage, const struct address *address)
+{
+	return pools_lookup(mappings_pools_const(passage->engine->mappings), address, passage->original.protocol) !=
+	       POOL_NONE;
+}
+
+enum reason nat_local(struct passage *passage)
+{
+	static const struct nat_request unchanged = { .kind = NAT_SNAT };
+
+	if (passage->meta->hook != HOOK_OUTPUT || !shares_ports(passage, &passage->original.source.address))
+		return REASON_NONE;
+	return nat_source(passage, &unchanged);
+}
+
+void nat_cancel(struct passage *passage)
+{
+	struct session *session = passage->session;
+
+	if (session->mapping == MAPPING_NONE)
+		return;
+	mapping_cancel(passage->engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source);
+	session->mapping = MAPPING_NONE;
+}
+
+bool nat_admits(const struct passage *passage, uint32_t mapping)
+{
+	(void)mapping;
+	return passage->engine->settings.filtering == BEHAVIOUR_ENDPOINT_INDEPENDENT;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ICMP errors (RFC 5508 section 4, RFC 4787 REQ-12, RFC 5382 REQ-9): matched by the
+ * packet they quote, translated inside and out, never ending or refreshing a
+ * session.
+ *
+ * An error that travels in direction d is about a packet of the opposite
+ * direction, as that packet looked where the error was made. So the quote reads
+ * inverse(tuples[d]) when the error comes from beyond the translation, and must
+ * read tuples[opposite of d] when it leaves.
+ */
+#include "conntrack/engine_private.h"
+#include "conntrack/icmp_error.h"
+#include "conntrack/rewrite.h"
+
+static bool quotes_session(struct passage *passage)
+{
+	const struct tuple *quoted = &passage->packet.icmp.quote.tuple;
+	struct tuple inverse = tuple_invert(quoted);
+	enum direction direction;
+
+	passage->index = table_lookup(&passage->engine->table, &inverse, &passage->direction);
+	if (passage->index != SESSION_NONE)
+		return true;
+	/* Already translated in prerouting, or about a packet not yet translated. */
+	passage->index = table_lookup(&passage->engine->table, quoted, &direction);
+	if (passage->index == SESSION_NONE)
+		passage->index = table_lookup_middle(&passage->engine->table, quoted, &direction);
+	passage->direction = direction_opposite(direction);
+	passage->arrived_translated = true;
+	return passage->index != SESSION_NONE;
+}
+
+/* What the error's addresses and its quote must be when it leaves this hook. */
+static void translate(struct passage *passage)
+{
+	const struct session *session = passage->session;
+	const struct tuple *in = &session->tuples[passage->direction];
+	const struct tuple *back = &session->tuples[direction_opposite(passage->direction)];
+	struct tuple outer = passage->packet.tuple;
+	struct tuple quote = passage->arrived_translated ? passage->packet.icmp.quote.tuple : *back;
+	bool at_exit = passage->meta->hook != HOOK_PREROUTING;
+
+	if (!passage->arrived_translated && address_equal(&outer.destination.address, &in->destination.address))
+		outer.destination.address = back->source.address;
+	/* No inner router may show itself outside: it takes the session's external address. */
+	if (at_exit && !address_equal(&in->source.address, &back->destination.address))
+		outer.source.address = back->destination.address;
+	if (tuple_equal(&outer, &passage->packet.tuple) && tuple_equal(&quote, &passage->packet.icmp.quote.tuple))
+		return;
+	icmp_error_rewrite(&passage->packet, &outer, &quote);
+	if (passage->meta->checksum_unfinished)
+		rewrite_finish_checksum(&passage->packet);
+	passage->rewritten = true;
+}
+
+enum reason related_process(struct passage *passage)
+{
+	struct engine *engine = passage->engine;
+	enum hook hook = passage->meta->hook;
+	enum reason reason;
+
+	if (!quotes_session(passage)) {
+		engine->counters.icmp_unmatched++;
+		return REASON_ICMP_UNMATCHED;
+	}
+	passage->session = table_session(&engine->table, passage->index);
+	if (passage->packet.icmp.mtu)
+		engine->counters.icmp_frag_needed += hook != HOOK_PREROUTING;
+	passage->context.ct_state = CT_STATE_RELATED;
+	passage->context.ct_direction = passage->direction;
+	passage->context.ct_original = &passage->session->tuples[DIRECTION_ORIGINAL];
+	passage->context.ct_reply = &passage->session->tuples[DIRECTION_REPLY];
+	reason = judge(passage, hook, false);
+	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
+		reason = judge(passage, HOOK_POSTROUTING, false);
+	if (reason != REASON_NONE)
+		return reason;
+	translate(passage);
+	if (passage->rewritten)
+		engine->counters.icmp_translated++;
+	passage->settled = hook != HOOK_PREROUTING;
+	return REASON_NONE;
+}

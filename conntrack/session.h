@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One tracked session: the unit of the table, of the state file and of every
+ * listing.
+ *
+ * tuples[ORIGINAL] is what the first packet carried when it arrived;
+ * tuples[REPLY] is what its answer carries when it arrives. A packet in direction
+ * d comes in as tuples[d] and goes out as the inverse of tuples[opposite of d];
+ * the difference between the two is the translation.
+ */
+#ifndef SLUICE_CONNTRACK_SESSION_H
+#define SLUICE_CONNTRACK_SESSION_H
+
+#include "conntrack/track.h"
+#include "sluice/settings.h"
+#include "sluice/snapshot.h"
+
+#define SESSION_NONE UINT32_MAX
+
+/*
+ * A session is in one list at any time: its timeout class's, or that of sessions
+ * whose first packet has passed prerouting but was not yet judged.
+ */
+#define LIST_UNCONFIRMED TIMEOUT_COUNT
+#define LIST_COUNT (TIMEOUT_COUNT + 1)
+#define LIST_FREE LIST_COUNT
+
+enum session_flag {
+	SESSION_SEEN_REPLY = 1,
+	SESSION_ASSURED = 2,
+	SESSION_RELATED = 4,  /* admitted by a mapping or an expectation, not by a rule */
+	SESSION_LOCAL = 8,    /* the router itself is one end */
+	SESSION_CONFIRMED = 16,
+};
+
+struct session {
+	struct tuple tuples[2];
+	uint32_t hash_next[3]; /* chains of the original, reply and middle node */
+	union track track;
+	uint64_t packets[2], bytes[2];
+	uint32_t generation; /* odd while the slot is in use */
+	uint32_t list_previous, list_next;
+	uint32_t refreshed; /* table ticks */
+	uint32_t mapping;   /* MAPPING_NONE: no external port held */
+	uint32_t source;    /* tally of the inner source, TALLY_NONE: none */
+	uint32_t rule;	    /* place of the accepting rule, 0: none */
+	uint32_t mark;	    /* ct mark */
+	uint16_t path_mtu;
+	uint8_t list;	    /* enum timeout, LIST_UNCONFIRMED or LIST_FREE */
+	uint8_t flags;
+};
+
+/* What leaves for a packet of @direction that came in as tuples[@direction]. */
+static inline struct tuple session_translated(const struct session *session, enum direction direction)
+{
+	return tuple_invert(&session->tuples[direction_opposite(direction)]);
+}
+
+static inline bool session_translates_source(const struct session *session, enum direction direction)
+{
+	return !endpoint_equal(&session->tuples[direction].source,
+			       &session->tuples[direction_opposite(direction)].destination);
+}
+
+static inline bool session_translates_destination(const struct session *session, enum direction direction)
+{
+	return !endpoint_equal(&session->tuples[direction].destination,
+			       &session->tuples[direction_opposite(direction)].source);
+}
+
+static inline enum session_nat session_nat(const struct session *session)
+{
+	return (session_translates_source(session, DIRECTION_ORIGINAL) ? SESSION_NAT_SNAT : 0) |
+	       (session_translates_destination(session, DIRECTION_ORIGINAL) ? SESSION_NAT_DNAT : 0);
+}
+
+_Static_assert((SESSION_NAT_SNAT | SESSION_NAT_DNAT) == SESSION_NAT_BOTH, "session_nat() adds them up");
+
+static inline enum timeout session_timeout(const struct session *session)
+{
+	return session->list < TIMEOUT_COUNT ? (enum timeout)session->list : TIMEOUT_GENERIC;
+}
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Answers to questions about the engine: copies, in bounded steps.
+ */
+#include <errno.h>
+
+#include "conntrack/engine_private.h"
+
+const char *pressure_level_name(enum pressure_level level)
+{
+	static const char *const names[] = { "normal", "elevated", "high", "full" };
+
+	return names[level];
+}
+
+const char *refusal_name(enum refusal refusal)
+{
+	static const char *const names[REFUSAL_COUNT] = {
+		[REFUSAL_POOL_EXHAUSTED] = "pool-exhausted", [REFUSAL_DESTINATION_EXHAUSTED] = "destination-exhausted",
+		[REFUSAL_SOURCE_QUOTA] = "source-quota",     [REFUSAL_HOLD_DOWN] = "hold-down",
+		[REFUSAL_TABLE_FULL] = "table-full",
+	};
+
+	return names[refusal];
+}
+
+static bool is_between(unsigned int value, unsigned int first, unsigned int last)
+{
+	return value >= first && value <= last;
+}
+
+void snapshot_status(const struct engine *engine, struct snapshot_status *status)
+{
+	const struct engine_counters *counters = &engine->counters;
+
+	*status = (struct snapshot_status){
+		.sessions = {
+			.current = engine->table.confirmed,
+			.capacity = engine->table.capacity,
+			.peak = engine->table.peak,
+			.created = counters->created,
+			.expired = counters->expired,
+			.evicted = counters->evicted,
+			.bytes_each = table_bytes_each(&engine->table),
+		},
+		.pressure = pressure_snapshot(&engine->pressure, engine->table.confirmed, engine->table.capacity),
+		.packets = { counters->received, counters->accepted, counters->dropped, counters->rewritten,
+			     counters->truncated },
+		.icmp = { counters->icmp_translated, counters->icmp_unmatched, counters->icmp_invalid,
+			  counters->icmp_frag_needed },
+		.mss_clamped = counters->mss_clamped,
+		.effects_lost = engine->outbox.lost,
+		.generation = engine->generation,
+	};
+	memcpy(status->refusals, counters->refusals, sizeof(status->refusals));
+	memcpy(status->drops, counters->drops, sizeof(status->drops));
+	for (unsigned int list = 0; list < TIMEOUT_COUNT; list++) {
+		uint32_t sessions = engine->table.lists[list].count;
+
+		status->sessions.by_state[list] = sessions;
+		if (is_between(list, TIMEOUT_TCP_SYN_SENT, TIMEOUT_TCP_RETRANSMITTING))
+			status->sessions.tcp += sessions;
+		else if (is_between(list, TIMEOUT_UDP_UNREPLIED, TIMEOUT_UDP_STREAM))
+			status->sessions.udp += sessions;
+		else if (list == TIMEOUT_ICMP)
+			status->sessions.icmp += sessions;
+		else
+			status->sessions.other += sessions;
+	}
+}
+
+static void copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy)
+{
+	const struct session *session = table_session(&engine->table, index);
+	enum timeout timeout = session_timeout(session);
+	uint32_t idle = (table_ticks(&engine->table, now) - session->refreshed) / (1000 / TABLE_TICK_MS);
+	uint32_t allowed = engine->settings.timeout_s[timeout];
+
+	*copy = (struct snapshot_session){
+		.handle = table_handle(&engine->table, index),
+		.tuples = { session->tuples[0], session->tuples[1] },
+		.packets = { session->packets[0], session->packets[1] },
+		.bytes = { session->bytes[0], session->bytes[1] },
+		.state = timeout,
+		.state_name = track_state_name(session->tuples[0].protocol, &session->track, timeout),
+		.timeout_s = allowed > idle ? allowed - idle : 0,
+		.assured = session->flags & SESSION_ASSURED,
+		.seen_reply = session->flags & SESSION_SEEN_REPLY,
+		.nat = session_nat(session),
+		.rule_file = place_file(engine, session->rule),
+		.rule_line = place_line(session->rule),
+		.mark = session->mark,
+		.path_mtu = session->path_mtu,
+	};
+}
+
+int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
+			  unsigned int *steps, struct snapshot_session *session)
+{
+	for (; cursor->position < engine->table.untouched; cursor->position++) {
+		const struct session *candidate = table_session(&engine->table, cursor->position);
+
+		if (!*steps)
+			return -EAGAIN;
+		(*steps)--;
+		if (candidate->list >= TIMEOUT_COUNT)
+			continue;
+		copy_session(engine, cursor->position++, now, session);
+		return 1;
+	}
+	return 0;
+}
+
+int snapshot_next_mapping(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
+			  unsigned int *steps, struct snapshot_mapping *mapping)
+{
+	return mappings_next(engine->mappings, &cursor->position, now, steps, mapping);
+}
+
+int snapshot_next_pool(const struct engine *engine, struct snapshot_cursor *cursor, struct snapshot_pool *pool)
+{
+	return pools_next(mappings_pools_const(engine->mappings), &cursor->position, pool);
+}

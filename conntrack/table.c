@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "conntrack/table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conntrack/hash.h"
+#include "conntrack/mapping.h"
+
+enum node {
+	NODE_ORIGINAL = DIRECTION_ORIGINAL,
+	NODE_REPLY = DIRECTION_REPLY,
+	NODE_MIDDLE,
+	NODE_KINDS,
+};
+
+int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2], struct mono now)
+{
+	uint32_t buckets = 64;
+
+	/* Two nodes a session: as many buckets as nodes, rounded up. */
+	while (buckets < capacity * UINT64_C(2) && buckets < UINT32_C(1) << 31)
+		buckets <<= 1;
+	*table = (struct table){
+		.capacity = capacity,
+		.free_head = SESSION_NONE,
+		.bucket_mask = buckets - 1,
+		.hash_key = { hash_key[0], hash_key[1] },
+		.epoch = now,
+	};
+	for (unsigned int list = 0; list < LIST_COUNT; list++)
+		table->lists[list] = (struct table_list){ SESSION_NONE, SESSION_NONE, 0 };
+	table->sessions = calloc(capacity, sizeof(*table->sessions));
+	table->buckets = calloc(buckets, sizeof(*table->buckets));
+	if (!table->sessions || !table->buckets) {
+		table_fini(table);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void table_fini(struct table *table)
+{
+	free(table->sessions);
+	free(table->buckets);
+	table->sessions = NULL;
+	table->buckets = NULL;
+}
+
+uint32_t table_bytes_each(const struct table *table)
+{
+	return (uint32_t)(sizeof(struct session) +
+			  ((uint64_t)table->bucket_mask + 1) * sizeof(*table->buckets) / table->capacity);
+}
+
+/* -------------------------------------------------------------------- hash */
+
+/* Between prerouting and forward: translated destination, source as it arrived. */
+static struct tuple session_middle(const struct session *session)
+{
+	return (struct tuple){
+		.source = session->tuples[DIRECTION_ORIGINAL].source,
+		.destination = session->tuples[DIRECTION_REPLY].source,
+		.protocol = session->tuples[DIRECTION_ORIGINAL].protocol,
+	};
+}
+
+/* Both directions look for the same middle node: hash it without regard to them. */
+static struct tuple tuple_ordered(const struct tuple *tuple)
+{
+	if (memcmp(&tuple->source, &tuple->destination, sizeof(tuple->source)) <= 0)
+		return *tuple;
+	return tuple_invert(tuple);
+}
+
+static uint32_t bucket_of(const struct table *table, const struct tuple *tuple)
+{
+	return hash_tuple(table->hash_key, tuple) & table->bucket_mask;
+}
+
+static uint32_t bucket_of_node(const struct table *table, const struct session *session, unsigned int kind)
+{
+	struct tuple middle;
+
+	if (kind != NODE_MIDDLE)
+		return bucket_of(table, &session->tuples[kind]);
+	middle = session_middle(session);
+	middle = tuple_ordered(&middle);
+	return bucket_of(table, &middle);
+}
+
+uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction)
+{
+	uint32_t node = table->buckets[bucket_of(table, tuple)];
+
+	while (node) {
+		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
+		const struct session *session = &table->sessions[index];
+
+		if (kind != NODE_MIDDLE && tuple_equal(&session->tuples[kind], tuple)) {
+			*direction = (enum direction)kind;
+			return index;
+		}
+		node = session->hash_next[kind];
+	}
+	return SESSION_NONE;
+}
+
+/* A session translated at both ends: the only kind that has a middle node. */
+static uint32_t lookup_middle_node(const struct table *table, const struct tuple *tuple, enum direction *direction)
+{
+	struct tuple ordered = tuple_ordered(tuple);
+	uint32_t node = table->buckets[bucket_of(table, &ordered)];
+
+	while (node) {
+		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
+		const struct session *session = &table->sessions[index];
+
+		if (kind == NODE_MIDDLE) {
+			struct tuple middle = session_middle(session), back = tuple_invert(&middle);
+
+			if (tuple_equal(&middle, tuple) || tuple_equal(&back, tuple)) {
+				*direction = tuple_equal(&middle, tuple) ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
+				return index;
+			}
+		}
+		node = session->hash_next[kind];
+	}
+	return SESSION_NONE;
+}
+
+uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction)
+{
+	struct tuple inverse = tuple_invert(tuple);
+	enum direction answered;
+	uint32_t index = table_lookup(table, &inverse, &answered);
+
+	/* Translated at one end only: what is on its way looks like an answer's inverse. */
+	if (index != SESSION_NONE) {
+		*direction = direction_opposite(answered);
+		return index;
+	}
+	return lookup_middle_node(table, tuple, direction);
+}
+
+static unsigned int node_kinds(const struct session *session)
+{
+	return session_nat(session) == SESSION_NAT_BOTH ? NODE_KINDS : NODE_MIDDLE;
+}
+
+void table_link(struct table *table, uint32_t index)
+{
+	struct session *session = &table->sessions[index];
+
+	for (unsigned int kind = 0; kind < node_kinds(session); kind++) {
+		uint32_t *bucket = &table->buckets[bucket_of_node(table, session, kind)];
+
+		session->hash_next[kind] = *bucket;
+		*bucket = index * NODE_KINDS + kind + 1;
+	}
+}
+
+void table_unlink(struct table *table, uint32_t index)
+{
+	struct session *session = &table->sessions[index];
+
+	for (unsigned int kind = 0; kind < node_kinds(session); kind++) {
+		uint32_t wanted = index * NODE_KINDS + kind + 1;
+		uint32_t *link = &table->buckets[bucket_of_node(table, session, kind)];
+
+		while (*link != wanted) {
+			assert(*link);
+			link = &table->sessions[(*link - 1) / NODE_KINDS].hash_next[(*link - 1) % NODE_KINDS];
+		}
+		*link = session->hash_next[kind];
+	}
+}
+
+/* ------------------------------------------------------------------- lists */
+
+static void list_remove(struct table *table, uint32_t index)
+{
+	struct session *session = &table->sessions[index];
+	struct table_list *list = &table->lists[session->list];
+
+	if (session->list_previous != SESSION_NONE)
+		table->sessions[session->list_previous].list_next = session->list_next;
+	else
+		list->head = session->list_next;
+	if (session->list_next != SESSION_NONE)
+		table->sessions[session->list_next].list_previous = session->list_previous;
+	else
+		list->tail = session->list_previous;
+	list->count--;
+}
+
+static void list_insert(struct table *table, uint32_t index, uint8_t which)
+{
+	struct session *session = &table->sessions[index];
+	struct table_list *list = &table->lists[which];
+
+	session->list = which;
+	session->list_previous = list->tail;
+	session->list_next = SESSION_NONE;
+	if (list->tail != SESSION_NONE)
+		table->sessions[list->tail].list_next = index;
+	else
+		list->head = index;
+	list->tail = index;
+	list->count++;
+}
+
+uint32_t table_reserve(struct table *table, struct mono now)
+{
+	uint32_t index = table->free_head;
+	struct session *session;
+	uint32_t generation;
+
+	if (index != SESSION_NONE)
+		table->free_head = table->sessions[index].list_next;
+	else if (table->untouched < table->capacity)
+		index = table->untouched++;
+	else
+		return SESSION_NONE;
+	session = &table->sessions[index];
+	generation = session->generation;
+	*session = (struct session){
+		.generation = generation + 1,
+		.refreshed = table_ticks(table, now),
+		.mapping = MAPPING_NONE,
+		.source = UINT32_MAX,
+	};
+	list_insert(table, index, LIST_UNCONFIRMED);
+	return index;
+}
+
+void table_confirm(struct table *table, uint32_t index, enum timeout timeout, struct mono now)
+{
+	struct session *session = &table->sessions[index];
+
+	assert(session->list == LIST_UNCONFIRMED);
+	list_remove(table, index);
+	session->refreshed = table_ticks(table, now);
+	session->flags |= SESSION_CONFIRMED;
+	list_insert(table, index, (uint8_t)timeout);
+	if (++table->confirmed > table->peak)
+		table->peak = table->confirmed;
+}
+
+void table_release(struct table *table, uint32_t index)
+{
+	struct session *session = &table->sessions[index];
+
+	assert(session->list != LIST_FREE);
+	list_remove(table, index);
+	if (session->flags & SESSION_CONFIRMED)
+		table->confirmed--;
+	session->generation++;
+	session->list = LIST_FREE;
+	session->list_next = table->free_head;
+	table->free_head = index;
+}
+
+void table_refresh(struct table *table, uint32_t index, enum timeout timeout, struct mono now)
+{
+	struct session *session = &table->sessions[index];
+	uint32_t ticks = table_ticks(table, now);
+
+	if (session->list == timeout && session->refreshed == ticks)
+		return;
+	list_remove(table, index);
+	session->refreshed = ticks;
+	list_insert(table, index, (uint8_t)timeout);
+}
+
+uint32_t table_resolve(const struct table *table, struct session_handle handle)
+{
+	if (handle.index >= table->untouched || !(handle.generation & 1) ||
+	    table->sessions[handle.index].generation != handle.generation)
+		return SESSION_NONE;
+	return handle.index;
+}
+
+struct session_handle table_handle(const struct table *table, uint32_t index)
+{
+	return (struct session_handle){ index, table->sessions[index].generation };
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session table: fixed slots, one keyed hash with both directions' tuples in
+ * it, one time-ordered list for each timeout class.
+ *
+ * Theory of operation. Slots are taken once and named by index; a generation
+ * counts their use, so that a handle to an earlier tenant is noticed. Each session
+ * has two nodes in the hash, its original and its reply tuple. A session that is
+ * translated at both ends has a third, the middle node: what its packets look like
+ * between prerouting and forward, when the destination is rewritten and the source
+ * is not yet. A node is named by slot * 3 + kind; chains run through
+ * session.hash_next. Remote parties choose the tuples, so the hash is keyed.
+ *
+ * Expiry needs no deadline for each session: within a class all timeouts are equal,
+ * so a list ordered by last refresh is ordered by deadline, and shortening a class
+ * under pressure takes effect at once. A refresh moves the session to the tail at
+ * most once a tick (100 ms), which bounds both the writes and the error.
+ */
+#ifndef SLUICE_CONNTRACK_TABLE_H
+#define SLUICE_CONNTRACK_TABLE_H
+
+#include "conntrack/session.h"
+
+#define TABLE_TICK_MS 100
+
+struct table_list {
+	uint32_t head, tail;
+	uint32_t count;
+};
+
+struct table {
+	struct session *sessions;
+	uint32_t capacity;
+	uint32_t confirmed; /* sessions, without those in LIST_UNCONFIRMED */
+	uint32_t peak;
+	uint32_t free_head;
+	uint32_t untouched; /* slots from here on were never used */
+	uint32_t *buckets;  /* node + 1; 0: empty */
+	uint32_t bucket_mask;
+	uint64_t hash_key[2];
+	struct mono epoch;
+	struct table_list lists[LIST_COUNT];
+};
+
+/**
+ * table_init() - take all memory for @capacity sessions
+ * @hash_key: secret
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2], struct mono now);
+void table_fini(struct table *table);
+
+/* Bytes for each session, hash included. */
+uint32_t table_bytes_each(const struct table *table);
+
+static inline struct session *table_session(const struct table *table, uint32_t index)
+{
+	return &table->sessions[index];
+}
+
+static inline uint32_t table_ticks(const struct table *table, struct mono now)
+{
+	return (uint32_t)(mono_ms_between(table->epoch, now) / TABLE_TICK_MS);
+}
+
+/**
+ * table_lookup() - the session that a packet with this very tuple belongs to
+ * @direction: receives the packet's direction
+ *
+ * Return: its index, or SESSION_NONE.
+ */
+uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction);
+
+/**
+ * table_lookup_middle() - as table_lookup(), for a packet whose destination was
+ *	translated in prerouting and whose source is still as it arrived
+ */
+uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction);
+
+/**
+ * table_reserve() - take a slot, in LIST_UNCONFIRMED and in no hash chain
+ *
+ * Return: its index, or SESSION_NONE when every slot is taken.
+ */
+uint32_t table_reserve(struct table *table, struct mono now);
+
+/* Puts the session's tuples into the hash; they must be set and unique. */
+void table_link(struct table *table, uint32_t index);
+void table_unlink(struct table *table, uint32_t index);
+
+/* Counts a linked session as live and puts it into its timeout class. */
+void table_confirm(struct table *table, uint32_t index, enum timeout timeout, struct mono now);
+
+/* Takes a session out of everything and frees its slot. */
+void table_release(struct table *table, uint32_t index);
+
+/* Starts a confirmed session's time anew, in its class or in another. */
+void table_refresh(struct table *table, uint32_t index, enum timeout timeout, struct mono now);
+
+/* The index behind a handle, or SESSION_NONE when its session is gone. */
+uint32_t table_resolve(const struct table *table, struct session_handle handle);
+struct session_handle table_handle(const struct table *table, uint32_t index);
+
+#endif
