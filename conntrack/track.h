@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The protocols' state machines. The engine finds the session and asks here
+ * whether a packet belongs to it, and how long the session may now be silent.
+ *
+ * Theory of operation. Each protocol keeps at most TRACK_SIZE bytes in the
+ * session, in union track. Sequence numbers are those on the wire, never
+ * translated. A packet that is judged invalid leaves the union as it was, to the
+ * bit; so does one that passes but proves nothing (a SYN on a live connection, a
+ * RST that is in the window without being exact): then @refresh is false as well,
+ * and the timer runs on.
+ *
+ * TCP follows Guido van Rooij, "Real Stateful TCP Packet Filtering in IP Filter"
+ * (2001): each side is described by the highest sequence number it sent, the
+ * highest one it may send, the largest window it ever offered, and the highest
+ * number it acknowledged. A gateway sees every packet before its receiver does and
+ * every window before it can be used, so an honest packet always fits these bounds.
+ */
+#ifndef CONNTRACK_TRACK_H
+#define CONNTRACK_TRACK_H
+
+#include "sluice/packet.h"
+#include "sluice/reasons.h"
+#include "sluice/settings.h"
+
+#define TRACK_SIZE 40
+
+/**
+ * enum tcp_state - what both endpoints agree on, as seen from between
+ *
+ * Legal moves (staying is always legal); set_state() in track_tcp.c asserts them:
+ *   NONE         SYN_SENT; ESTABLISHED or FIN_WAIT when picked up in the middle
+ *   SYN_SENT     SYN_SENT2 (simultaneous open), SYN_RECV, CLOSE; ESTABLISHED or FIN_WAIT
+ *                when only one direction comes by
+ *   SYN_SENT2    SYN_RECV, CLOSE
+ *   SYN_RECV     ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, CLOSE
+ *   ESTABLISHED  FIN_WAIT, CLOSE_WAIT, CLOSE
+ *   FIN_WAIT     CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE; ESTABLISHED when the FIN proves false
+ *   CLOSE_WAIT   LAST_ACK, TIME_WAIT, CLOSE
+ *   LAST_ACK     TIME_WAIT, CLOSE; FIN_WAIT or CLOSE_WAIT when one FIN proves false
+ *   TIME_WAIT    -
+ *   CLOSE        ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT when the RST proves false
+ * and from ESTABLISHED on, except CLOSE, to SYN_RECV: the endpoints had forgotten the
+ * connection and opened a new one on the same ports.
+ */
+enum tcp_state {
+	TCP_STATE_NONE,
+	TCP_STATE_SYN_SENT,
+	TCP_STATE_SYN_SENT2,
+	TCP_STATE_SYN_RECV,
+	TCP_STATE_ESTABLISHED,
+	TCP_STATE_FIN_WAIT,   /* one FIN seen */
+	TCP_STATE_CLOSE_WAIT, /* one FIN seen and acknowledged */
+	TCP_STATE_LAST_ACK,   /* both FINs seen, not both acknowledged */
+	TCP_STATE_TIME_WAIT,  /* both FINs acknowledged */
+	TCP_STATE_CLOSE,      /* reset */
+	TCP_STATE_COUNT,
+};
+
+#define TCP_SIDE_SEEN 0x01	/* a packet of this side came by */
+#define TCP_SIDE_ACKED 0x02	/* it acknowledged something: @maxack counts */
+#define TCP_SIDE_SCALE 0x04	/* window scaling is agreed on */
+#define TCP_SIDE_SACK 0x08	/* it may send SACK blocks */
+#define TCP_SIDE_FIN 0x10	/* it sent FIN, and @end is behind it */
+#define TCP_SIDE_UNACKED 0x20	/* the other side owes an acknowledgement */
+#define TCP_SIDE_LENIENT 0x40	/* picked up in the middle: scale unknown, @end may lag behind */
+#define TCP_SIDE_TIMESTAMP 0x80 /* in TIME_WAIT: @timestamp counts (RFC 6191) */
+
+/**
+ * struct tcp_side - what one endpoint did
+ * @end: the highest sequence number it sent, plus one (SYN and FIN count)
+ * @maxend: the right edge of the largest window it was ever offered
+ * @timestamp: shares @maxend's place: once both FINs are acknowledged nothing may
+ *	lie beyond @end, and RFC 6191 wants the last timestamp
+ * @maxack: the highest acknowledgement it sent; before the first one, the other
+ *	side's initial sequence number, which it must exceed
+ * @maxwin: the largest window it offered, in units of 1 << @scale, rounded up
+ */
+struct tcp_side {
+	uint32_t end;
+	union {
+		uint32_t maxend;
+		uint32_t timestamp;
+	};
+	uint32_t maxack;
+	uint16_t maxwin;
+	uint8_t scale;
+	uint8_t flags;
+};
+
+/**
+ * struct track_tcp
+ * @syn_sequence: of the last SYN from the original direction
+ * @syn_offers_scale, @syn_scale, @syn_offers_sack: what that SYN offered
+ * @syn_pending: it met a live connection and was not answered yet
+ * @last_packet: a digest, to notice the same segment again
+ * @repeats: how often it came again, up to 3
+ * @reset_direction: in CLOSE: who sent the RST
+ * @spoke_after: in CLOSE: the other side sent something new after the RST
+ */
+struct track_tcp {
+	struct tcp_side side[2];
+	uint32_t syn_sequence;
+	uint16_t last_packet;
+	uint16_t state : 4;
+	uint16_t repeats : 2;
+	uint16_t last_direction : 1;
+	uint16_t syn_pending : 1;
+	uint16_t syn_scale : 4;
+	uint16_t syn_offers_scale : 1;
+	uint16_t syn_offers_sack : 1;
+	uint16_t reset_direction : 1;
+	uint16_t spoke_after : 1;
+};
+
+/**
+ * enum sctp_state - of an association (RFC 9260), in conntrack's words
+ *
+ * Legal moves; set_state() in track_sctp.c asserts them:
+ *   NONE               COOKIE_WAIT, HEARTBEAT_SENT, ESTABLISHED (picked up in the middle)
+ *   COOKIE_WAIT        COOKIE_ECHOED, CLOSED; ESTABLISHED
+ *   COOKIE_ECHOED      ESTABLISHED, COOKIE_WAIT, SHUTDOWN_*, CLOSED
+ *   ESTABLISHED        SHUTDOWN_*, CLOSED
+ *   SHUTDOWN_SENT      SHUTDOWN_RECD, SHUTDOWN_ACK_SENT, CLOSED
+ *   SHUTDOWN_RECD      SHUTDOWN_SENT, SHUTDOWN_ACK_SENT, CLOSED
+ *   SHUTDOWN_ACK_SENT  CLOSED
+ *   HEARTBEAT_SENT     COOKIE_WAIT, ESTABLISHED, SHUTDOWN_*, CLOSED
+ *   CLOSED             -
+ */
+enum sctp_state {
+	SCTP_STATE_NONE,
+	SCTP_STATE_COOKIE_WAIT,
+	SCTP_STATE_COOKIE_ECHOED,
+	SCTP_STATE_ESTABLISHED,
+	SCTP_STATE_SHUTDOWN_SENT,
+	SCTP_STATE_SHUTDOWN_RECD,
+	SCTP_STATE_SHUTDOWN_ACK_SENT,
+	SCTP_STATE_CLOSED,
+	SCTP_STATE_HEARTBEAT_SENT,
+	SCTP_STATE_COUNT,
+};
+
+/**
+ * struct track_sctp
+ * @tag: the verification tag that packets of each direction must carry
+ * @restart_tag: of an INIT that met a live association: what its INIT ACK carries
+ * @known: bit 1 << direction: that tag is known
+ * @restarting: @restart_tag counts
+ */
+struct track_sctp {
+	uint32_t tag[2];
+	uint32_t restart_tag;
+	uint8_t state;
+	uint8_t known;
+	uint8_t restarting;
+};
+
+union track {
+	struct track_tcp tcp;
+	struct track_sctp sctp;
+};
+
+_Static_assert(sizeof(union track) <= TRACK_SIZE, "it sits in every session");
+
+/**
+ * struct track_result - the judgement on one packet
+ * @reason: REASON_NONE: the packet belongs; else why it is invalid, and nothing changed
+ * @timeout: the class the session is in now
+ * @refresh: the timer of @timeout starts anew
+ * @assured: the session has proved itself two-way and is worth keeping under
+ *	pressure; the caller keeps it once it was set
+ * @reopen: the old connection is over and this packet may open a new one on the same
+ *	tuple (RFC 6191, or after a reset): the caller ends the session and treats the
+ *	packet as new. It can come from either direction
+ * @end: the packet belongs and the session is over with it
+ * @retransmission: TCP data that came by before and is not acknowledged yet
+ * @progress: TCP: acknowledges something for the first time
+ */
+struct track_result {
+	enum reason reason;
+	enum timeout timeout;
+	bool refresh;
+	bool assured;
+	bool reopen;
+	bool end;
+	bool retransmission;
+	bool progress;
+};
+
+/**
+ * track_open() - may this packet open a session?
+ * @track: filled in when so
+ * @packet: not an ICMP error
+ *
+ * Return: REASON_NONE and the first timeout class; else why not.
+ */
+struct track_result track_open(union track *track, const struct packet *packet, const struct settings *settings);
+
+/**
+ * track_packet() - does this packet belong to its session?
+ * @current: the timeout class the session is in
+ * @packet: as received, before any rewriting
+ * @direction: which of the session's tuples it matched
+ * @seen_reply: a packet of the reply direction was accepted before this one
+ *
+ * Reads no clock. Changes nothing when the reason is not REASON_NONE.
+ */
+struct track_result track_packet(union track *track, enum timeout current, const struct packet *packet,
+				 enum direction direction, bool seen_reply, const struct settings *settings);
+
+/**
+ * track_quote_valid() - could this session have sent the packet an ICMP error quotes?
+ * @direction: of the quoted packet, the one that did not arrive
+ * @sequence: the quoted TCP sequence number, host order; not looked at for other protocols
+ *
+ * RFC 5927 section 4.1: for TCP, not yet acknowledged and already sent.
+ */
+bool track_quote_valid(uint8_t protocol, const union track *track, enum direction direction, uint32_t sequence);
+
+/* conntrack's word for the state (SYN_SENT, ESTABLISHED, ...); "" for protocols without. Never NULL. */
+const char *track_state_name(uint8_t protocol, const union track *track, enum timeout timeout);
+
+#endif
