@@ -32,16 +32,17 @@ struct packet_quote {
 	uint16_t l4_offset; /* of the quoted transport header */
 	uint32_t l4_length; /* bytes of it that were quoted, 8 at least */
 	struct tuple tuple;
-	uint32_t tcp_sequence; /* host order; valid when tuple.protocol is TCP */
-	bool fragment;	       /* a later fragment: no transport header is quoted */
+	uint32_t tcp_sequence;			  /* host order; valid when tuple.protocol is TCP */
+	bool fragment;				  /* a later fragment: no transport header is quoted */
+	bool foreign_source, foreign_destination; /* the pseudo-header has another address there */
 };
 
 struct packet_icmp {
 	uint8_t type, code;
-	bool query, reply;   /* a request or reply that has an identifier */
-	bool error;	     /* quotes a packet: @quote is valid */
-	struct be16 id;	     /* queries and replies */
-	uint32_t mtu;	     /* host order; type 3 code 4 and ICMPv6 type 2, else 0 */
+	bool query, reply; /* a request or reply that has an identifier */
+	bool error;	   /* quotes a packet: @quote is valid */
+	struct be16 id;	   /* queries and replies */
+	uint32_t mtu;	   /* host order; type 3 code 4 and ICMPv6 type 2, else 0 */
 	struct packet_quote quote;
 };
 
@@ -52,6 +53,10 @@ struct packet_icmp {
  * @tuple: what the headers say, untranslated; see tuple.h for ICMP and others
  * @l4_offset: of the transport header, after options and extension headers
  * @payload_offset: of the transport payload
+ * @payload_length: of the transport payload; for UDP by its own length field
+ * @pseudo_source, @pseudo_destination: of the addresses that the transport
+ *	checksum covers: the header's own, unless a Home Address option or a type 2
+ *	routing header carries others (RFC 6275 sections 6.3 and 6.4)
  * @fragment: a fragment that no one has put together; only the first has ports
  * @later_fragment: a fragment other than the first: ports in @tuple are 0
  * @dont_fragment: IPv4 DF; always true for IPv6
@@ -64,6 +69,7 @@ struct packet {
 	uint8_t ttl;  /* or hop limit */
 	uint8_t dscp; /* six bits */
 	uint16_t l4_offset;
+	uint16_t pseudo_source, pseudo_destination;
 	uint32_t l4_length; /* transport header and payload, without link padding */
 	uint32_t payload_offset;
 	uint32_t payload_length;
@@ -97,20 +103,22 @@ static inline bool packet_is_icmp_error(const struct packet *packet)
  * @bytes: the packet from its IP header on; kept in @packet
  * @length: bytes there; link padding after the IP packet is cut off
  *
- * IPv4 options and IPv6 extension headers are skipped with a bound. IPv4 header
+ * IPv4 options and IPv6 extension headers are walked with a bound. IPv4 header
  * checksum and all lengths are checked; the transport checksum is not (see
- * packet_checksum_valid()). A quoted packet in an ICMP error is parsed without
- * trust in its lengths (RFC 5508 section 4.2).
+ * packet_checksum_valid()). Source routes are refused in both families: the rules
+ * would judge an address that is not the destination. A quoted packet in an ICMP
+ * error is parsed without trust in its lengths (RFC 5508 section 4.2).
  *
- * Return: REASON_NONE, or why the packet must be dropped.
+ * Return: REASON_NONE, or why the packet must be dropped; @packet is then of no use.
  */
 enum reason packet_parse(struct packet *packet, uint8_t *bytes, size_t length);
 
 /**
  * packet_checksum_valid() - check the transport checksum over the whole packet
  *
- * True for protocols without one, for a UDP/IPv4 zero, and for unreassembled
- * fragments, which cannot be judged.
+ * True for protocols without one, for a UDP zero (over IPv6 too: RFC 6936 section
+ * 5 asks middleboxes to let it pass), and for unreassembled fragments, which
+ * cannot be judged.
  */
 bool packet_checksum_valid(const struct packet *packet);
 

@@ -14,8 +14,9 @@
  *                                   (echo request: 8 or 128): inverting a request's
  *                                   tuple therefore gives exactly its reply's tuple,
  *                                   and an identifier is translated like a source port
- *   GRE                             version 1: the call identifier; else 0
- *   anything else                   0 and 0
+ *   anything else, GRE too          0 and 0 (a GRE call identifier differs by
+ *                                   direction, and only PPTP's control channel says
+ *                                   which two belong together)
  */
 #ifndef SLUICE_TUPLE_H
 #define SLUICE_TUPLE_H
