@@ -28,7 +28,7 @@
 /**
  * enum tcp_state - what both endpoints agree on, as seen from between
  *
- * Legal moves (staying is always legal); set_state() in track_tcp.c asserts them:
+ * Legal moves (staying is always legal); tcp_set_state() asserts them:
  *   NONE         SYN_SENT; ESTABLISHED or FIN_WAIT when picked up in the middle
  *   SYN_SENT     SYN_SENT2 (simultaneous open), SYN_RECV, CLOSE; ESTABLISHED or FIN_WAIT
  *                when only one direction comes by
@@ -41,7 +41,8 @@
  *   TIME_WAIT    -
  *   CLOSE        ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT when the RST proves false
  * and from ESTABLISHED on, except CLOSE, to SYN_RECV: the endpoints had forgotten the
- * connection and opened a new one on the same ports.
+ * connection and opened a new one on the same ports. With tcp-liberal, a packet outside
+ * the window leads from any state between ESTABLISHED and LAST_ACK to ESTABLISHED or FIN_WAIT.
  */
 enum tcp_state {
 	TCP_STATE_NONE,
@@ -116,15 +117,15 @@ struct track_tcp {
 /**
  * enum sctp_state - of an association (RFC 9260), in conntrack's words
  *
- * Legal moves; set_state() in track_sctp.c asserts them:
+ * Legal moves (staying is always legal); set_state() in track_sctp.c asserts them:
  *   NONE               COOKIE_WAIT, HEARTBEAT_SENT, ESTABLISHED (picked up in the middle)
- *   COOKIE_WAIT        COOKIE_ECHOED, CLOSED; ESTABLISHED
- *   COOKIE_ECHOED      ESTABLISHED, COOKIE_WAIT, SHUTDOWN_*, CLOSED
- *   ESTABLISHED        SHUTDOWN_*, CLOSED
- *   SHUTDOWN_SENT      SHUTDOWN_RECD, SHUTDOWN_ACK_SENT, CLOSED
- *   SHUTDOWN_RECD      SHUTDOWN_SENT, SHUTDOWN_ACK_SENT, CLOSED
- *   SHUTDOWN_ACK_SENT  CLOSED
- *   HEARTBEAT_SENT     COOKIE_WAIT, ESTABLISHED, SHUTDOWN_*, CLOSED
+ *   COOKIE_WAIT        COOKIE_ECHOED, CLOSED
+ *   COOKIE_ECHOED      ESTABLISHED, SHUTDOWN_*, CLOSED
+ *   HEARTBEAT_SENT     ESTABLISHED, COOKIE_ECHOED, SHUTDOWN_*, CLOSED
+ *   ESTABLISHED        SHUTDOWN_*, COOKIE_ECHOED (restart), CLOSED
+ *   SHUTDOWN_SENT, SHUTDOWN_RECD
+ *                      SHUTDOWN_ACK_SENT, COOKIE_ECHOED, CLOSED
+ *   SHUTDOWN_ACK_SENT  COOKIE_ECHOED, CLOSED
  *   CLOSED             -
  */
 enum sctp_state {
@@ -143,16 +144,17 @@ enum sctp_state {
 /**
  * struct track_sctp
  * @tag: the verification tag that packets of each direction must carry
- * @restart_tag: of an INIT that met a live association: what its INIT ACK carries
  * @known: bit 1 << direction: that tag is known
- * @restarting: @restart_tag counts
+ * @restart_tag: the same, of an INIT that met a live association; anybody can send
+ *	one, so both sets hold until the cookie comes back
+ * @restart_known: as @known
  */
 struct track_sctp {
 	uint32_t tag[2];
-	uint32_t restart_tag;
+	uint32_t restart_tag[2];
 	uint8_t state;
 	uint8_t known;
-	uint8_t restarting;
+	uint8_t restart_known;
 };
 
 union track {

@@ -86,8 +86,11 @@ void tcp_window_note_syn(struct track_tcp *tcp, const struct tcp_segment *segmen
 
 /* The four bounds of van Rooij's paper. */
 bool tcp_window_admits(const struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment);
-/* The same for what an RST says: it must not lie before what its receiver has acknowledged. */
-bool tcp_window_admits_reset(const struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment);
+/* The two of them that are about the acknowledgement. */
+bool tcp_window_admits_acknowledgement(const struct track_tcp *tcp, enum direction direction,
+				       const struct tcp_segment *segment);
+/* A RST's sequence number: it must not lie before what its receiver has acknowledged. */
+bool tcp_window_admits_reset(const struct track_tcp *tcp, enum direction direction, uint32_t sequence);
 
 /* Learn from a packet that was admitted. */
 void tcp_window_update(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment);
@@ -97,5 +100,26 @@ bool tcp_window_fin_acked(const struct track_tcp *tcp, enum direction direction)
 
 /* See track_quote_valid(). */
 bool tcp_window_quote_valid(const struct track_tcp *tcp, enum direction direction, uint32_t sequence);
+
+/** struct tcp_step - one packet on its way through the state machine */
+struct tcp_step {
+	struct track_tcp *tcp;
+	enum direction direction;
+	enum timeout current;
+	bool seen_reply;
+	const struct settings *settings;
+	struct tcp_segment segment;
+	struct tcp_side *sender, *receiver;
+};
+
+/* Move to @state; asserts that the move is legal. */
+void tcp_set_state(struct track_tcp *tcp, enum tcp_state state);
+/* The state that the acknowledgements of SYNs and FINs spell. */
+enum tcp_state tcp_derive_state(const struct track_tcp *tcp);
+/* Notice when the same segment comes again and again. */
+void tcp_count_repeats(const struct tcp_step *step);
+/* The packet counts: its session's timer starts anew in the class that fits. */
+struct track_result tcp_refreshed(const struct tcp_step *step);
+const char *tcp_state_name(const union track *track);
 
 #endif
