@@ -96,6 +96,8 @@ void engine_end_session(struct engine *engine, uint32_t index)
 			effect->session.reply = session->tuples[DIRECTION_REPLY];
 		}
 	}
+	if (session->flags & SESSION_CONFIRMED)
+		admit_uncount(engine, index);
 	table_unlink(&engine->table, index);
 	if (session->mapping != MAPPING_NONE)
 		mapping_release(engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source,
@@ -175,6 +177,8 @@ static void advance(struct passage *passage, const struct track_result *result)
 		session->flags |= SESSION_ASSURED;
 	if (result->refresh || result->timeout != before)
 		table_refresh(&passage->engine->table, passage->index, result->timeout, passage->now);
+	if (session->list != before)
+		admit_reclass(passage->engine, passage->index, before);
 	if (session->list != before || session->flags != flags)
 		announce(passage, SESSION_UPDATE);
 }
@@ -304,6 +308,7 @@ static enum reason commit(struct passage *passage, const union track *track, con
 	passage->session->mark = passage->context.ct_mark;
 	table_link(&engine->table, passage->index);
 	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
+	admit_count(engine, passage->index);
 	engine->counters.created++;
 	count(passage);
 	announce(passage, SESSION_NEW);

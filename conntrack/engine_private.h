@@ -10,6 +10,7 @@
 #include "conntrack/outbox.h"
 #include "conntrack/pressure.h"
 #include "conntrack/table.h"
+#include "conntrack/tally.h"
 #include "sluice/engine.h"
 #include "sluice/snapshot.h"
 
@@ -32,6 +33,7 @@ struct engine {
 	uint32_t generation;
 	struct table table;
 	struct mappings *mappings;
+	struct tally sources, destinations;
 	struct outbox outbox;
 	struct pressure pressure;
 	struct engine_counters counters;
@@ -130,6 +132,12 @@ bool nat_admits(const struct passage *passage, uint32_t mapping);
 
 /* Room for one more session of this source? Makes room where the policy allows it. */
 enum reason admit(struct passage *passage, uint32_t *index);
+
+/* A confirmed session counts for its source and destination until it ends. */
+void admit_count(struct engine *engine, uint32_t index);
+void admit_uncount(struct engine *engine, uint32_t index);
+/* It moved on from list @before. */
+void admit_reclass(struct engine *engine, uint32_t index, unsigned int before);
 
 /* Counts a refusal that has one of the causes of CONTRACT; others are left alone. */
 void admit_count_refusal(struct engine *engine, enum reason reason);

@@ -9,6 +9,8 @@
 
 /* Seconds after which a packet that passed prerouting is no longer waited for. */
 #define UNCONFIRMED_S 2
+/* Sources and destinations counted one by one: an eighth of the sessions, but at least these. */
+#define TALLY_LEAST 4096
 /* How often growth rates are sampled. */
 #define SAMPLE_MS 1000
 
@@ -30,6 +32,7 @@ uint64_t engine_random(struct engine *engine)
 struct engine *engine_create(const struct settings *settings, const struct engine_secrets *secrets, struct mono now)
 {
 	struct mappings_limits limits = { .capacity = settings->capacity };
+	uint32_t parties = settings->capacity / 8 > TALLY_LEAST ? settings->capacity / 8 : TALLY_LEAST;
 	struct engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)
@@ -40,7 +43,8 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	engine->random[0] |= 1; /* the generator's one dead state is all zeros */
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
 	if (!engine->mappings || table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
-	    outbox_init(&engine->outbox) < 0) {
+	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||
+	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 || outbox_init(&engine->outbox) < 0) {
 		engine_destroy(engine);
 		return NULL;
 	}
@@ -53,6 +57,8 @@ void engine_destroy(struct engine *engine)
 		return;
 	mappings_destroy(engine->mappings);
 	table_fini(&engine->table);
+	tally_fini(&engine->sources);
+	tally_fini(&engine->destinations);
 	outbox_fini(&engine->outbox);
 	free(engine->links);
 	free(engine);

@@ -42,7 +42,8 @@ struct session {
 	uint32_t list_previous, list_next;
 	uint32_t refreshed; /* table ticks */
 	uint32_t mapping;   /* MAPPING_NONE: no external port held */
-	uint32_t source;    /* tally of the inner source, TALLY_NONE: none */
+	uint32_t source, destination;		/* their tallies; valid once confirmed */
+	uint32_t crowd_previous, crowd_next;	/* the source's other expendable sessions */
 	uint32_t rule;	    /* place of the accepting rule, 0: none */
 	uint32_t mark;	    /* ct mark */
 	uint16_t path_mtu;

@@ -229,7 +229,6 @@ uint32_t table_reserve(struct table *table, struct mono now)
 		.generation = generation + 1,
 		.refreshed = table_ticks(table, now),
 		.mapping = MAPPING_NONE,
-		.source = UINT32_MAX,
 	};
 	list_insert(table, index, LIST_UNCONFIRMED);
 	return index;

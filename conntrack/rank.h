@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who has the most: entries kept in order of a count that changes by one at a time.
+ *
+ * Theory of operation. Entries with the same count form a ring; the rings stand in
+ * a list by count. One more or one less moves an entry to the neighbouring ring,
+ * so every change costs the same, and the first N are read off without a search.
+ */
+#ifndef SLUICE_CONNTRACK_RANK_H
+#define SLUICE_CONNTRACK_RANK_H
+
+#include "sluice/types.h"
+
+#define RANK_NONE UINT32_MAX
+
+struct rank_entry {
+	uint32_t previous, next; /* of the same count */
+	uint32_t ring;		 /* RANK_NONE: count 0, not in order */
+};
+
+struct rank_ring {
+	uint32_t count;
+	uint32_t first;		  /* entry */
+	uint32_t higher, lower;	  /* rings; a free ring's @lower is the next free one */
+};
+
+struct rank {
+	struct rank_entry *entries;
+	struct rank_ring *rings;
+	uint32_t top, bottom, free; /* rings */
+};
+
+/* For entries 0 to @capacity - 1, all with count 0. Return: 0 or -ENOMEM. */
+int rank_init(struct rank *rank, uint32_t capacity);
+void rank_fini(struct rank *rank);
+
+void rank_increment(struct rank *rank, uint32_t entry);
+void rank_decrement(struct rank *rank, uint32_t entry);
+uint32_t rank_count(const struct rank *rank, uint32_t entry);
+
+/* An entry with the highest count, and the one that follows; RANK_NONE at the end. */
+uint32_t rank_first(const struct rank *rank);
+uint32_t rank_next(const struct rank *rank, uint32_t entry);
+
+#endif

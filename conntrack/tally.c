@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "conntrack/tally.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conntrack/hash.h"
+
+int tally_init(struct tally *tally, uint32_t capacity, const uint64_t key[2])
+{
+	uint32_t buckets = 64;
+
+	while (buckets < capacity)
+		buckets <<= 1;
+	*tally = (struct tally){
+		.capacity = capacity,
+		.bucket_mask = buckets - 1,
+		.free = TALLY_NONE,
+		.untouched = TALLY_REST + 1,
+		.key = { key[0], key[1] },
+	};
+	tally->entries = calloc(capacity, sizeof(*tally->entries));
+	tally->buckets = calloc(buckets, sizeof(*tally->buckets));
+	if (!tally->entries || !tally->buckets || rank_init(&tally->sessions, capacity) < 0 ||
+	    rank_init(&tally->expendable, capacity) < 0) {
+		tally_fini(tally);
+		return -ENOMEM;
+	}
+	tally->entries[TALLY_REST].oldest = tally->entries[TALLY_REST].newest = UINT32_MAX;
+	return 0;
+}
+
+void tally_fini(struct tally *tally)
+{
+	free(tally->entries);
+	free(tally->buckets);
+	rank_fini(&tally->sessions);
+	rank_fini(&tally->expendable);
+	tally->entries = NULL;
+	tally->buckets = NULL;
+}
+
+uint32_t tally_bytes_each(void)
+{
+	return sizeof(struct tally_entry) + sizeof(uint32_t) +
+	       2 * (sizeof(struct rank_entry) + sizeof(struct rank_ring));
+}
+
+struct address tally_key(const struct address *address)
+{
+	struct address key = *address;
+
+	if (!address_is_ipv4(address))
+		memset(key.bytes + 8, 0, 8);
+	return key;
+}
+
+static uint32_t *bucket_of(const struct tally *tally, const struct address *key)
+{
+	return &tally->buckets[hash_bytes(tally->key, key, sizeof(*key)) & tally->bucket_mask];
+}
+
+static uint32_t lookup_key(const struct tally *tally, const struct address *key)
+{
+	uint32_t entry = *bucket_of(tally, key);
+
+	/* Entry 0 is the rest and in no chain, so 0 ends one. */
+	while (entry && !address_equal(&tally->entries[entry].address, key))
+		entry = tally->entries[entry].hash_next;
+	return entry ? entry : TALLY_NONE;
+}
+
+uint32_t tally_lookup(const struct tally *tally, const struct address *address)
+{
+	struct address key = tally_key(address);
+
+	return lookup_key(tally, &key);
+}
+
+static uint32_t take_entry(struct tally *tally, const struct address *key)
+{
+	uint32_t entry = tally->free, *bucket = bucket_of(tally, key);
+
+	if (entry != TALLY_NONE)
+		tally->free = tally->entries[entry].hash_next;
+	else if (tally->untouched < tally->capacity)
+		entry = tally->untouched++;
+	else
+		return TALLY_REST;
+	tally->entries[entry] = (struct tally_entry){ *key, *bucket, UINT32_MAX, UINT32_MAX };
+	*bucket = entry;
+	return entry;
+}
+
+uint32_t tally_add(struct tally *tally, const struct address *address)
+{
+	struct address key = tally_key(address);
+	uint32_t entry = lookup_key(tally, &key);
+
+	if (entry == TALLY_NONE)
+		entry = take_entry(tally, &key);
+	rank_increment(&tally->sessions, entry);
+	return entry;
+}
+
+void tally_remove(struct tally *tally, uint32_t entry)
+{
+	uint32_t *link;
+
+	rank_decrement(&tally->sessions, entry);
+	if (entry == TALLY_REST || rank_count(&tally->sessions, entry))
+		return;
+	for (link = bucket_of(tally, &tally->entries[entry].address); *link != entry;)
+		link = &tally->entries[*link].hash_next;
+	*link = tally->entries[entry].hash_next;
+	tally->entries[entry].hash_next = tally->free;
+	tally->free = entry;
+}
+
+uint32_t tally_held(const struct tally *tally, uint32_t entry)
+{
+	return entry == TALLY_NONE || entry == TALLY_REST ? 0 : rank_count(&tally->sessions, entry);
+}
