@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/listing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/report.h"
+
+/* Rules looked at to find the place of one printed line; more would make a step unbounded. */
+#define RULE_LOOKAHEAD 64u
+
+struct sink {
+	void (*emit)(void *context, const char *line, size_t length);
+	void *context;
+};
+
+bool listing_serves(enum request_verb verb)
+{
+	return verb == REQUEST_SESSIONS || verb == REQUEST_MAPPINGS || verb == REQUEST_POOLS || verb == REQUEST_RULES ||
+	       verb == REQUEST_DELETE;
+}
+
+int listing_begin(struct listing *listing, const struct request *request, const struct engine *engine)
+{
+	char *table;
+
+	*listing = (struct listing){ .verb = request->verb, .filter = request->filter };
+	if (request->verb != REQUEST_RULES)
+		return 0;
+	listing->configuration = engine_configuration(engine);
+	if (!listing->configuration)
+		return 0;
+	listing->text = configuration_print(listing->configuration);
+	if (!listing->text)
+		return -ENOMEM;
+	/* What comes before the first table are sluice's settings, not rules. */
+	table = strncmp(listing->text, "table ", 6) == 0 ? listing->text : strstr(listing->text, "\ntable ");
+	if (!table)
+		listing->offset = strlen(listing->text);
+	else if (table != listing->text)
+		listing->offset = (size_t)(table + 1 - listing->text);
+	return 0;
+}
+
+static int sessions_step(struct listing *listing, struct engine *engine, struct mono now, const struct sink *sink)
+{
+	unsigned int steps = LISTING_SLOTS, lines = 0;
+	struct snapshot_session session;
+	char line[REPORT_LINE_SIZE];
+
+	while (lines < LISTING_LINES) {
+		int found = snapshot_next_session(engine, &listing->cursor, now, &steps, &session);
+
+		if (found <= 0)
+			return found == -EAGAIN ? 1 : found;
+		if (!filter_match(&listing->filter, &session))
+			continue;
+		lines++;
+		if (listing->verb == REQUEST_DELETE) {
+			if (engine_delete_session(engine, session.handle, now))
+				listing->count++;
+			continue;
+		}
+		sink->emit(sink->context, line, report_session(line, sizeof(line), &session));
+		listing->count++;
+	}
+	return 1;
+}
+
+static int mappings_step(struct listing *listing, const struct engine *engine, struct mono now, const struct sink *sink)
+{
+	unsigned int steps = LISTING_SLOTS;
+	struct snapshot_mapping mapping;
+	char line[REPORT_LINE_SIZE];
+
+	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
+		int found = snapshot_next_mapping(engine, &listing->cursor, now, &steps, &mapping);
+
+		if (found <= 0)
+			return found == -EAGAIN ? 1 : found;
+		sink->emit(sink->context, line, report_mapping(line, sizeof(line), &mapping));
+		listing->count++;
+	}
+	return 1;
+}
+
+static int pools_step(struct listing *listing, const struct engine *engine, const struct sink *sink)
+{
+	struct snapshot_pool pool;
+	char line[REPORT_LINE_SIZE];
+
+	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
+		if (snapshot_next_pool(engine, &listing->cursor, &pool) != 1)
+			return 0;
+		sink->emit(sink->context, line, report_pool(line, sizeof(line), &pool));
+		listing->count++;
+	}
+	return 1;
+}
+
+/*
+ * Where the rule that @text shows stands. Rules are numbered in the order in which
+ * they are printed, so the search goes on from the one found last.
+ */
+static struct rule_place find_place(struct listing *listing, const struct engine *engine, const char *text,
+				    size_t length)
+{
+	const struct rule_place none = { NULL, 0, NULL };
+
+	if (!listing->configuration || listing->configuration != engine_configuration(engine))
+		return none;
+	for (uint32_t rule = listing->rule; rule < listing->rule + RULE_LOOKAHEAD; rule++) {
+		struct rule_place place = ruleset_rule_place(listing->configuration->ruleset, rule);
+
+		if (!place.file || !place.text)
+			break;
+		if (strlen(place.text) == length && memcmp(place.text, text, length) == 0) {
+			listing->rule = rule + 1;
+			return place;
+		}
+	}
+	return none;
+}
+
+static int rules_step(struct listing *listing, const struct engine *engine, const struct sink *sink)
+{
+	if (!listing->text)
+		return 0;
+	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
+		const char *text = listing->text + listing->offset;
+		size_t length = strcspn(text, "\n"), indent = strspn(text, "\t ");
+		struct rule_place place = { NULL, 0, NULL };
+		char *line;
+
+		if (!*text)
+			return 0;
+		if (indent < length)
+			place = find_place(listing, engine, text + indent, length - indent);
+		line = report_rule(text, length, &place);
+		if (!line)
+			return -ENOMEM;
+		sink->emit(sink->context, line, strlen(line));
+		free(line);
+		listing->offset += length + (text[length] == '\n');
+		listing->count++;
+	}
+	return 1;
+}
+
+int listing_step(struct listing *listing, struct engine *engine, struct mono now,
+		 void (*emit)(void *context, const char *line, size_t length), void *context)
+{
+	const struct sink sink = { emit, context };
+
+	switch (listing->verb) {
+	case REQUEST_SESSIONS:
+	case REQUEST_DELETE:
+		return sessions_step(listing, engine, now, &sink);
+	case REQUEST_MAPPINGS:
+		return mappings_step(listing, engine, now, &sink);
+	case REQUEST_POOLS:
+		return pools_step(listing, engine, &sink);
+	case REQUEST_RULES:
+		return rules_step(listing, engine, &sink);
+	default:
+		return 0;
+	}
+}
+
+void listing_fini(struct listing *listing)
+{
+	free(listing->text);
+	listing->text = NULL;
+}
