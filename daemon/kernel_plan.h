@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One change of the kernel's table while it is put together: shared by
+ * kernel_apply.c, which knows tables, chains and sets, and kernel_table.c, which
+ * knows rules.
+ */
+#ifndef SLUICE_DAEMON_KERNEL_PLAN_H
+#define SLUICE_DAEMON_KERNEL_PLAN_H
+
+#include "daemon/kernel_batch.h"
+#include "daemon/kernel_sets.h"
+
+#define KERNEL_TABLE_NAME "sluice"
+
+/* What a kernel may be without. Each message of a batch says which of them it needs. */
+enum kernel_feature {
+	KERNEL_FEATURE_NONE,	  /* a message that every kernel takes */
+	KERNEL_FEATURE_OLD_TABLE, /* something that a predecessor left behind */
+	KERNEL_FEATURE_PERSIST,
+	KERNEL_FEATURE_OWNER,
+	KERNEL_FEATURE_NATIVE_QUEUE,
+	KERNEL_FEATURE_NOTRACK,
+	KERNEL_FEATURE_DEFRAG,
+	KERNEL_FEATURE_COUNT,
+};
+
+struct nftnl_rule;
+
+/**
+ * struct kernel_plan
+ * @lacks: what the kernel has turned out to be without
+ * @rule: the one being built
+ */
+struct kernel_plan {
+	struct kernel_batch batch;
+	const struct settings *settings;
+	const struct prefilter *prefilter;
+	const struct kernel_sets *sets;
+	const bool *lacks;
+	struct nftnl_rule *rule;
+};
+
+/* The name of @set in the kernel. */
+const char *kernel_set_name(enum kernel_set set);
+
+/** kernel_plan_rules() - add every rule of every chain to the batch; the chains are there and empty */
+void kernel_plan_rules(struct kernel_plan *plan);
+
+#endif
