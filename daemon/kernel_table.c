@@ -235,7 +235,7 @@ static void rule_accept_loopback(struct kernel_plan *plan, uint32_t key)
 }
 
 /* An earlier hook has settled it, or we sent it ourselves. */
-static void rule_accept_marked(struct kernel_plan *plan)
+static void rule_match_marked(struct kernel_plan *plan)
 {
 	const uint32_t mask = plan->settings->mark, zero = 0;
 	struct nftnl_expr *bitwise;
@@ -250,6 +250,11 @@ static void rule_accept_marked(struct kernel_plan *plan)
 		nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
 	}
 	rule_compare(plan, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+static void rule_accept_marked(struct kernel_plan *plan)
+{
+	rule_match_marked(plan);
 	rule_accept(plan);
 }
 
@@ -351,7 +356,10 @@ void kernel_plan_rules(struct kernel_plan *plan)
 	rule_notrack(plan);
 	plan_queue(plan, "take", NFT_META_IIFNAME);
 	plan_prerouting(plan);
-	/* Answers to the router's own packets come back untracked: so must these leave. */
+	/* Answers to the router's own packets come back untracked: so must these leave; and so what we sent. */
+	rule_begin(plan, "output-raw");
+	rule_match_marked(plan);
+	rule_notrack(plan);
 	plan_set_rule(plan, "output-raw", KERNEL_SET_EXTERNAL4, false, rule_notrack);
 	plan_set_rule(plan, "output-raw", KERNEL_SET_EXTERNAL6, false, rule_notrack);
 	for (const char *const *chain = (const char *const[]){ "input", "forward", "output", NULL }; *chain; chain++) {

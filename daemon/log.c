@@ -37,26 +37,41 @@ bool log_shown(enum log_level level)
 	return level <= log_state.threshold;
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void write_line(enum log_level level, const char *format, va_list arguments)
 {
 	char line[LOG_LINE_SIZE];
 	int used = 0, error = errno;
-	va_list arguments;
 
-	if (!log_shown(level))
-		return;
 	if (log_state.journal)
 		used = snprintf(line, sizeof(line), "<%d>", (int)level);
 	errno = error;
-	va_start(arguments, format);
 	used += vsnprintf(line + used, sizeof(line) - (size_t)used - 1, format, arguments);
-	va_end(arguments);
 	if ((size_t)used > sizeof(line) - 2)
 		used = sizeof(line) - 2;
 	line[used++] = '\n';
 	/* One write a line: lines of two processes on one stderr do not mix. Nobody to tell when it fails. */
 	if (write(STDERR_FILENO, line, (size_t)used) < 0)
 		errno = error;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!log_shown(level))
+		return;
+	va_start(arguments, format);
+	write_line(level, format, arguments);
+	va_end(arguments);
+}
+
+void log_always(enum log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_line(level, format, arguments);
+	va_end(arguments);
 }
 
 void log_lines(enum log_level level, const char *text)

@@ -30,6 +30,9 @@ void log_init(unsigned int verbosity);
 /** log_write() - one line, without newline; %m is strerror(errno) */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** log_always() - as log_write(), also when lines of @level are not shown: a rule asked for it */
+void log_always(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /** log_shown() - is a line of @level written at all? */
 bool log_shown(enum log_level level);
 
