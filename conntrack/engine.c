@@ -436,7 +436,7 @@ static enum reason reserve(struct passage *passage)
 /* An external endpoint that a mapping holds: admitted by its filtering, or dropped. */
 static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 {
-	if (!nat_admits(passage, mapping))
+	if (!nat_admits(passage))
 		return REASON_FILTERED;
 	passage->context.view.destination = mapping_internal(passage->engine->mappings, mapping);
 	passage->context.ct_state = CT_STATE_RELATED;

@@ -125,8 +125,8 @@ enum reason nat_local(struct passage *passage);
 /* Gives back what nat_source() or nat_local() took, as if it never was. */
 void nat_cancel(struct passage *passage);
 
-/* May a peer open a session from outside through this mapping? (RFC 4787 section 5) */
-bool nat_admits(const struct passage *passage, uint32_t mapping);
+/* May this peer open a session from outside to an endpoint that is mapped? (RFC 4787 section 5) */
+bool nat_admits(const struct passage *passage);
 
 /* ------------------------------------------------------------------- admit.c */
 

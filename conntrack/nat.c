@@ -34,7 +34,7 @@ static struct address with_host_bits(struct address base, const struct address *
 
 	for (unsigned int byte = 0; byte < sizeof(base.bytes); byte++) {
 		unsigned int bits = keep > byte * 8 ? keep - byte * 8 : 0;
-		uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff00U >> bits);
+		uint8_t mask = (uint8_t)(bits >= 8 ? 0xffU : 0xff00U >> bits);
 
 		base.bytes[byte] = (uint8_t)((base.bytes[byte] & mask) | (host->bytes[byte] & ~mask));
 	}
@@ -210,8 +210,18 @@ void nat_cancel(struct passage *passage)
 	session->mapping = MAPPING_NONE;
 }
 
-bool nat_admits(const struct passage *passage, uint32_t mapping)
+bool nat_admits(const struct passage *passage)
 {
-	(void)mapping;
-	return passage->engine->settings.filtering == BEHAVIOUR_ENDPOINT_INDEPENDENT;
+	const struct engine *engine = passage->engine;
+	const struct tuple *tuple = &passage->original;
+
+	switch (engine->settings.filtering) {
+	case BEHAVIOUR_ENDPOINT_INDEPENDENT:
+		return true;
+	case BEHAVIOUR_ADDRESS_DEPENDENT:
+		return table_knows_peer(&engine->table, tuple->protocol, &tuple->destination, &tuple->source.address);
+	case BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT:
+		break; /* then the peer's packets have a session already */
+	}
+	return false;
 }

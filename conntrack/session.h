@@ -35,7 +35,8 @@ enum session_flag {
 
 struct session {
 	struct tuple tuples[2];
-	uint32_t hash_next[3]; /* chains of the original, reply and middle node */
+	uint32_t hash_next[4]; /* chains of the original, reply, middle and peer node */
+	uint32_t peer_previous, peer_next; /* others of the same external endpoint and peer address */
 	union track track;
 	uint64_t packets[2], bytes[2];
 	uint32_t generation; /* odd while the slot is in use */

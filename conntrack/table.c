@@ -12,6 +12,7 @@ enum node {
 	NODE_ORIGINAL = DIRECTION_ORIGINAL,
 	NODE_REPLY = DIRECTION_REPLY,
 	NODE_MIDDLE,
+	NODE_PEER,
 	NODE_KINDS,
 };
 
@@ -79,15 +80,33 @@ static uint32_t bucket_of(const struct table *table, const struct tuple *tuple)
 	return hash_tuple(table->hash_key, tuple) & table->bucket_mask;
 }
 
+/* What a peer node stands under; the mark keeps it apart from a packet's tuple. */
+static struct tuple peer_key(uint8_t protocol, const struct endpoint *external, const struct address *peer)
+{
+	return (struct tuple){
+		.source = { .address = *peer },
+		.destination = *external,
+		.protocol = protocol,
+		.zero = 1,
+	};
+}
+
+static struct tuple session_peer_key(const struct session *session)
+{
+	const struct tuple *reply = &session->tuples[DIRECTION_REPLY];
+
+	return peer_key(reply->protocol, &reply->destination, &reply->source.address);
+}
+
 static uint32_t bucket_of_node(const struct table *table, const struct session *session, unsigned int kind)
 {
-	struct tuple middle;
+	struct tuple key;
 
-	if (kind != NODE_MIDDLE)
+	if (kind < NODE_MIDDLE)
 		return bucket_of(table, &session->tuples[kind]);
-	middle = session_middle(session);
-	middle = tuple_ordered(&middle);
-	return bucket_of(table, &middle);
+	key = session_middle(session);
+	key = kind == NODE_MIDDLE ? tuple_ordered(&key) : session_peer_key(session);
+	return bucket_of(table, &key);
 }
 
 uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction)
@@ -98,7 +117,7 @@ uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum
 		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
 		const struct session *session = &table->sessions[index];
 
-		if (kind != NODE_MIDDLE && tuple_equal(&session->tuples[kind], tuple)) {
+		if (kind < NODE_MIDDLE && tuple_equal(&session->tuples[kind], tuple)) {
 			*direction = (enum direction)kind;
 			return index;
 		}
@@ -144,37 +163,112 @@ uint32_t table_lookup_middle(const struct table *table, const struct tuple *tupl
 	return lookup_middle_node(table, tuple, direction);
 }
 
-static unsigned int node_kinds(const struct session *session)
+/* The session in whose name the peer node stands in the hash, or SESSION_NONE. */
+static uint32_t lookup_peer_node(const struct table *table, const struct tuple *key)
 {
-	return session_nat(session) == SESSION_NAT_BOTH ? NODE_KINDS : NODE_MIDDLE;
+	uint32_t node = table->buckets[bucket_of(table, key)];
+
+	while (node) {
+		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
+		const struct session *session = &table->sessions[index];
+		struct tuple own;
+
+		if (kind == NODE_PEER) {
+			own = session_peer_key(session);
+			if (tuple_equal(&own, key))
+				return index;
+		}
+		node = session->hash_next[kind];
+	}
+	return SESSION_NONE;
+}
+
+bool table_knows_peer(const struct table *table, uint8_t protocol, const struct endpoint *external,
+		      const struct address *peer)
+{
+	struct tuple key = peer_key(protocol, external, peer);
+
+	return lookup_peer_node(table, &key) != SESSION_NONE;
+}
+
+static void link_node(struct table *table, uint32_t index, unsigned int kind)
+{
+	struct session *session = &table->sessions[index];
+	uint32_t *bucket = &table->buckets[bucket_of_node(table, session, kind)];
+
+	session->hash_next[kind] = *bucket;
+	*bucket = index * NODE_KINDS + kind + 1;
+}
+
+static void unlink_node(struct table *table, uint32_t index, unsigned int kind)
+{
+	struct session *session = &table->sessions[index];
+	uint32_t wanted = index * NODE_KINDS + kind + 1;
+	uint32_t *link = &table->buckets[bucket_of_node(table, session, kind)];
+
+	while (*link != wanted) {
+		assert(*link);
+		link = &table->sessions[(*link - 1) / NODE_KINDS].hash_next[(*link - 1) % NODE_KINDS];
+	}
+	*link = session->hash_next[kind];
+}
+
+static void link_peer(struct table *table, uint32_t index)
+{
+	struct session *session = &table->sessions[index];
+	struct tuple key = session_peer_key(session);
+	uint32_t first = lookup_peer_node(table, &key);
+
+	session->peer_previous = first;
+	session->peer_next = SESSION_NONE;
+	if (first == SESSION_NONE) {
+		link_node(table, index, NODE_PEER);
+		return;
+	}
+	session->peer_next = table->sessions[first].peer_next;
+	table->sessions[first].peer_next = index;
+	if (session->peer_next != SESSION_NONE)
+		table->sessions[session->peer_next].peer_previous = index;
+}
+
+static void unlink_peer(struct table *table, uint32_t index)
+{
+	struct session *session = &table->sessions[index];
+	uint32_t next = session->peer_next;
+
+	if (next != SESSION_NONE)
+		table->sessions[next].peer_previous = session->peer_previous;
+	if (session->peer_previous != SESSION_NONE) {
+		table->sessions[session->peer_previous].peer_next = next;
+		return;
+	}
+	unlink_node(table, index, NODE_PEER);
+	if (next != SESSION_NONE)
+		link_node(table, next, NODE_PEER);
 }
 
 void table_link(struct table *table, uint32_t index)
 {
-	struct session *session = &table->sessions[index];
+	const struct session *session = &table->sessions[index];
 
-	for (unsigned int kind = 0; kind < node_kinds(session); kind++) {
-		uint32_t *bucket = &table->buckets[bucket_of_node(table, session, kind)];
-
-		session->hash_next[kind] = *bucket;
-		*bucket = index * NODE_KINDS + kind + 1;
-	}
+	link_node(table, index, NODE_ORIGINAL);
+	link_node(table, index, NODE_REPLY);
+	if (session_nat(session) == SESSION_NAT_BOTH)
+		link_node(table, index, NODE_MIDDLE);
+	if (session->mapping != MAPPING_NONE)
+		link_peer(table, index);
 }
 
 void table_unlink(struct table *table, uint32_t index)
 {
-	struct session *session = &table->sessions[index];
+	const struct session *session = &table->sessions[index];
 
-	for (unsigned int kind = 0; kind < node_kinds(session); kind++) {
-		uint32_t wanted = index * NODE_KINDS + kind + 1;
-		uint32_t *link = &table->buckets[bucket_of_node(table, session, kind)];
-
-		while (*link != wanted) {
-			assert(*link);
-			link = &table->sessions[(*link - 1) / NODE_KINDS].hash_next[(*link - 1) % NODE_KINDS];
-		}
-		*link = session->hash_next[kind];
-	}
+	unlink_node(table, index, NODE_ORIGINAL);
+	unlink_node(table, index, NODE_REPLY);
+	if (session_nat(session) == SESSION_NAT_BOTH)
+		unlink_node(table, index, NODE_MIDDLE);
+	if (session->mapping != MAPPING_NONE)
+		unlink_peer(table, index);
 }
 
 /* ------------------------------------------------------------------- lists */

@@ -8,8 +8,11 @@
  * has two nodes in the hash, its original and its reply tuple. A session that is
  * translated at both ends has a third, the middle node: what its packets look like
  * between prerouting and forward, when the destination is rewritten and the source
- * is not yet. A node is named by slot * 3 + kind; chains run through
- * session.hash_next. Remote parties choose the tuples, so the hash is keyed.
+ * is not yet. A session that holds a mapping stands under a peer node: to which
+ * addresses has this external endpoint sent (RFC 4787 section 5)? Sessions that
+ * agree in that share one place in the hash, so no chain grows with them. A node is
+ * named by slot * 4 + kind; chains run through session.hash_next. Remote parties
+ * choose the tuples, so the hash is keyed.
  *
  * Expiry needs no deadline for each session: within a class all timeouts are equal,
  * so a list ordered by last refresh is ordered by deadline, and shortening a class
@@ -77,6 +80,10 @@ uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum
  *	translated in prerouting and whose source is still as it arrived
  */
 uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction);
+
+/* Has a session of @external, which holds a mapping, gone to @peer, whatever the port? */
+bool table_knows_peer(const struct table *table, uint8_t protocol, const struct endpoint *external,
+		      const struct address *peer);
 
 /**
  * table_reserve() - take a slot, in LIST_UNCONFIRMED and in no hash chain
