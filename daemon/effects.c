@@ -144,3 +144,12 @@ void effects_drain(struct shell *shell)
 		}
 	}
 }
+
+void effects_announce(struct shell *shell, const char *name, bool raised, const char *subject, const char *text)
+{
+	struct effect effect = { .kind = EFFECT_ALERT, .at = loop_now(), .alert = { .raised = raised, .name = name } };
+
+	snprintf(effect.alert.subject, sizeof(effect.alert.subject), "%s", subject);
+	snprintf(effect.alert.text, sizeof(effect.alert.text), "%s", text);
+	control_publish(shell->control, &effect);
+}

@@ -10,6 +10,9 @@
 #include "daemon/loop.h"
 #include "daemon/queue.h"
 
+/* Signals that stop the daemon or make it reload. */
+#define SHELL_SIGNALS 3
+
 struct control;
 struct inject;
 struct kernel_table;
@@ -35,6 +38,7 @@ struct shell {
 	struct mono started;
 	uint32_t reloads;
 	struct loop_timer *tick, *watchdog;
+	struct loop_signal *signals[SHELL_SIGNALS];
 	uint64_t watchdog_ms;
 };
 
@@ -57,14 +61,5 @@ int shell_reload(struct shell *shell, char **message);
  * Return: 0 when a reload would take it, -EINVAL when not.
  */
 int shell_check(const struct shell *shell, char **message);
-
-/*
- * What the shell calls in daemon/control.h:
- *
- * int control_start(struct shell *shell, struct control **control, char **message);
- *	0, or negative errno and one malloc()ed line in @message
- * void control_stop(struct control *control);	NULL is allowed
- * void control_publish(struct control *control, const struct effect *effect);
- */
 
 #endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon: options, and a start and a stop in stages. Whatever fails at the
+ * start is told in one line and leaves nothing behind: the kernel's table comes
+ * last, when packets can be answered, and goes first.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "daemon/control.h"
+#include "daemon/effects.h"
+#include "daemon/files.h"
+#include "daemon/inject.h"
+#include "daemon/kernel_table.h"
+#include "daemon/links.h"
+#include "daemon/log.h"
+#include "daemon/privileges.h"
+#include "daemon/reload.h"
+#include "daemon/shell.h"
+
+#define DEFAULT_CONFIG "/etc/sluice/sluice.conf"
+#define EXIT_USAGE 2
+#define TICK_MS 100u
+#define TICK_BUDGET 4096u /* sessions looked at in one go: well under a millisecond */
+
+struct options {
+	const char *config;
+	enum { MODE_RUN, MODE_CHECK, MODE_PRINT } mode;
+	unsigned int verbosity;
+	bool no_gso;
+};
+
+static const char usage_text[] = "Usage: sluiced [OPTION]...\n"
+				 "NAT gateway and stateful firewall.\n"
+				 "\n"
+				 "  -f, --config FILE  configuration file (default " DEFAULT_CONFIG ")\n"
+				 "  -c, --check        check the configuration and exit\n"
+				 "  -p, --print        print the configuration in canonical form and exit\n"
+				 "  -v, --verbose      log more; twice: log everything\n"
+				 "      --no-gso       take single packets from the kernel, not segments of 64 KiB\n"
+				 "      --version      print the version and exit\n"
+				 "      --help         print this and exit\n";
+
+/* Returns -1 to go on, else the exit code. */
+static int options_read(int argc, char **argv, struct options *options)
+{
+	enum { OPTION_VERSION = 256, OPTION_HELP, OPTION_NO_GSO };
+	static const struct option list[] = {
+		{ "config", required_argument, NULL, 'f' },
+		{ "check", no_argument, NULL, 'c' },
+		{ "print", no_argument, NULL, 'p' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "no-gso", no_argument, NULL, OPTION_NO_GSO },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	*options = (struct options){ .config = DEFAULT_CONFIG };
+	while ((option = getopt_long(argc, argv, "f:cpv", list, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			options->config = optarg;
+			break;
+		case 'c':
+			options->mode = MODE_CHECK;
+			break;
+		case 'p':
+			options->mode = MODE_PRINT;
+			break;
+		case 'v':
+			options->verbosity++;
+			break;
+		case OPTION_NO_GSO:
+			options->no_gso = true;
+			break;
+		case OPTION_VERSION:
+			puts("sluiced " SLUICE_VERSION);
+			return EXIT_SUCCESS;
+		case OPTION_HELP:
+			fputs(usage_text, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs("Try 'sluiced --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "sluiced: unexpected argument '%s'\nTry 'sluiced --help'.\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* For -c and -p: needs no right and touches nothing. */
+static int print_configuration(const struct configuration *configuration)
+{
+	char *text = configuration_print(configuration);
+	int result = EXIT_SUCCESS;
+
+	if (!text || fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+		fprintf(stderr, "sluiced: cannot print: %s\n", strerror(errno));
+		result = EXIT_FAILURE;
+	}
+	free(text);
+	return result;
+}
+
+/* --------------------------------------------------------------------- running */
+
+static void shell_tick(void *context)
+{
+	struct shell *shell = context;
+	bool more = engine_tick(shell->engine, loop_now(), TICK_BUDGET);
+
+	effects_drain(shell);
+	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
+}
+
+static void shell_watchdog(void *context)
+{
+	struct shell *shell = context;
+
+	sd_notify(0, "WATCHDOG=1");
+	loop_timer_start(shell->watchdog, (uint32_t)shell->watchdog_ms);
+}
+
+static void shell_batch_done(void *context)
+{
+	effects_drain(context);
+}
+
+static void shell_links_changed(void *context)
+{
+	struct shell *shell = context;
+	const struct link_table *links = links_table(shell->links);
+	int error;
+
+	if (!shell->engine)
+		return;
+	error = engine_set_links(shell->engine, links, loop_now());
+	if (!error)
+		error = kernel_table_set_links(shell->kernel_table, shell->configuration, links);
+	effects_drain(shell);
+	if (!error)
+		return;
+	errno = -error;
+	log_write(LOG_LEVEL_ERROR, "cannot follow a change of interfaces or addresses: %m");
+}
+
+static void shell_signal(void *context, int number)
+{
+	struct shell *shell = context;
+
+	if (number == SIGHUP) {
+		reload_by_signal(shell);
+		return;
+	}
+	log_write(LOG_LEVEL_INFO, "stopping: %s", strsignal(number));
+	loop_stop(shell->loop);
+}
+
+/* -------------------------------------------------------------- start and stop */
+
+/* One line about what could not be started. @error is negative errno. */
+static int start_failed(const char *what, int error)
+{
+	errno = -error;
+	log_write(LOG_LEVEL_ERROR, "cannot start: %s: %m", what);
+	return error;
+}
+
+static int start_engine(struct shell *shell)
+{
+	struct engine_secrets secrets;
+	struct mono now = loop_now();
+	int error;
+
+	if (getrandom(&secrets, sizeof(secrets), 0) != (ssize_t)sizeof(secrets))
+		return start_failed("random numbers", -errno);
+	shell->engine = engine_create(&shell->configuration->settings, &secrets, now);
+	explicit_bzero(&secrets, sizeof(secrets));
+	if (!shell->engine)
+		return start_failed("session table of that capacity", -ENOMEM);
+	error = engine_apply(shell->engine, shell->configuration, now);
+	if (!error)
+		error = engine_set_links(shell->engine, links_table(shell->links), now);
+	return error ? start_failed("rules", error) : 0;
+}
+
+static int start_loop(struct shell *shell)
+{
+	uint64_t watchdog_us = 0;
+	int error;
+
+	shell->loop = loop_create();
+	if (!shell->loop)
+		return start_failed("event loop", -ENOMEM);
+	error = links_create(shell->loop, shell_links_changed, shell, &shell->links);
+	if (error)
+		return start_failed("interfaces", error);
+	shell->tick = loop_timer_create(shell->loop, shell_tick, shell);
+	shell->watchdog = loop_timer_create(shell->loop, shell_watchdog, shell);
+	for (unsigned int i = 0; i < SHELL_SIGNALS; i++)
+		shell->signals[i] =
+		    loop_signal_create(shell->loop, (const int[]){ SIGTERM, SIGINT, SIGHUP }[i], shell_signal, shell);
+	if (!shell->tick || !shell->watchdog || !shell->signals[SHELL_SIGNALS - 1])
+		return start_failed("event loop", -ENOMEM);
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+		shell->watchdog_ms = watchdog_us / 2000 + 1;
+	return 0;
+}
+
+static int start_control(struct shell *shell)
+{
+	const char *path = shell->configuration->settings.socket_path;
+	char *message = NULL;
+	int error = privileges_make_directory(path);
+
+	if (error)
+		return start_failed(path, error);
+	error = control_start(shell, &shell->control, &message);
+	if (error)
+		log_write(LOG_LEVEL_ERROR, "cannot start: %s", message ? message : "control socket");
+	free(message);
+	return error;
+}
+
+static int start_packets(struct shell *shell, bool gso)
+{
+	const struct settings *settings = &shell->configuration->settings;
+	const struct queue_options options = {
+		.number = settings->queue,
+		.length = settings->queue_length,
+		.mark = settings->mark,
+		.gso = gso,
+		.batch_done = shell_batch_done,
+		.context = shell,
+	};
+	const char *message;
+	int error;
+
+	error = inject_create(settings->mark, &shell->inject);
+	if (error)
+		return start_failed("raw sockets", error);
+	error = queue_create(&options, shell->engine, &shell->queue, &message);
+	if (error) {
+		log_write(LOG_LEVEL_ERROR, "cannot start: queue %u: %s", options.number, message);
+		return error;
+	}
+	error = kernel_table_create(&shell->kernel_table);
+	return error ? start_failed("netfilter", error) : 0;
+}
+
+/* From here on packets come by. */
+static int start_table(struct shell *shell)
+{
+	const char *message;
+	int error = queue_start(shell->queue, shell->loop);
+
+	if (error)
+		return start_failed("queue", error);
+	error = kernel_table_apply(shell->kernel_table, shell->configuration, links_table(shell->links), &message);
+	if (error)
+		log_write(LOG_LEVEL_ERROR, "cannot start: %s", message);
+	return error;
+}
+
+static int shell_start(struct shell *shell, const struct options *options)
+{
+	int error;
+
+	if (!privileges_sufficient()) {
+		log_write(LOG_LEVEL_ERROR, "cannot start: needs CAP_NET_ADMIN and CAP_NET_RAW: start as root");
+		return -EPERM;
+	}
+	if ((error = start_loop(shell)) || (error = start_engine(shell)) ||
+	    (error = start_packets(shell, !options->no_gso)) || (error = start_control(shell)) ||
+	    (error = privileges_drop()) || (error = start_table(shell)))
+		return error;
+	shell_tick(shell);
+	if (shell->watchdog_ms)
+		shell_watchdog(shell);
+	effects_announce(shell, "start", false, shell->config_path, "sluiced " SLUICE_VERSION);
+	log_write(LOG_LEVEL_NOTICE, "sluiced " SLUICE_VERSION " started with %s", shell->config_path);
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+/* Takes apart whatever was made, so that it also ends a start that failed half-way. */
+static void shell_stop(struct shell *shell)
+{
+	int error = shell->kernel_table ? kernel_table_remove(shell->kernel_table) : 0;
+
+	if (error) {
+		errno = -error;
+		log_write(LOG_LEVEL_ERROR, "table inet sluice stays in the kernel: %m");
+	}
+	kernel_table_destroy(shell->kernel_table);
+	queue_destroy(shell->queue);
+	control_stop(shell->control);
+	inject_destroy(shell->inject);
+	engine_destroy(shell->engine);
+	links_destroy(shell->links);
+	for (unsigned int i = 0; i < SHELL_SIGNALS; i++)
+		loop_signal_destroy(shell->signals[i]);
+	loop_timer_destroy(shell->watchdog);
+	loop_timer_destroy(shell->tick);
+	loop_destroy(shell->loop);
+	configuration_destroy(shell->configuration);
+}
+
+static int shell_run(struct shell *shell, const struct options *options)
+{
+	int result = EXIT_FAILURE;
+
+	if (shell_start(shell, options) == 0) {
+		if (loop_run(shell->loop) == 0)
+			result = EXIT_SUCCESS;
+		sd_notify(0, "STOPPING=1");
+	}
+	shell_stop(shell);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct shell shell = { .started = loop_now() };
+	char *message = NULL;
+	int result = options_read(argc, argv, &options);
+
+	if (result >= 0)
+		return result;
+	log_init(options.verbosity);
+	shell.config_path = options.config;
+	shell.configuration = files_load(options.config, &message);
+	if (message && options.mode == MODE_RUN)
+		log_lines(shell.configuration ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, message);
+	else if (message)
+		fputs(message, stderr);
+	free(message);
+	if (!shell.configuration)
+		return EXIT_FAILURE;
+	if (options.mode == MODE_RUN)
+		return shell_run(&shell, &options);
+	if (options.mode == MODE_PRINT)
+		result = print_configuration(shell.configuration);
+	else
+		result = EXIT_SUCCESS;
+	configuration_destroy(shell.configuration);
+	return result;
+}
