@@ -101,17 +101,29 @@ static uint64_t quote_ports(uint8_t *l4, const struct tuple *to)
 	}
 }
 
+/*
+ * Is the quoted transport's checksum field there, and one that can be followed? Zeros
+ * where TCP's should be are most likely RFC 4884's padding behind a shorter quote.
+ */
+static bool checksum_quoted(const uint8_t *l4, uint32_t length, uint8_t protocol)
+{
+	int field = checksum_field_offset(protocol);
+
+	if (field < 0 || protocol == PROTOCOL_SCTP || (uint32_t)field + 2 > length)
+		return false;
+	return protocol != PROTOCOL_TCP || checksum_load16(l4 + field) != 0;
+}
+
 /* Return: the delta of all changed bytes of the quoted transport header. */
 static uint64_t quote_transport(uint8_t *l4, uint32_t length, const struct tuple *to, uint64_t pseudo_delta)
 {
 	uint64_t ports = quote_ports(l4, to);
-	int field = checksum_field_offset(to->protocol);
 
-	if (field < 0 || to->protocol == PROTOCOL_SCTP || (uint32_t)field + 2 > length)
+	if (!checksum_quoted(l4, length, to->protocol))
 		return ports;
 	if (to->protocol == PROTOCOL_ICMP)
 		pseudo_delta = 0;
-	return ports + follow(l4 + field, to->protocol, pseudo_delta + ports);
+	return ports + follow(l4 + checksum_field_offset(to->protocol), to->protocol, pseudo_delta + ports);
 }
 
 /*
