@@ -336,7 +336,7 @@ static void plan_queue(struct kernel_plan *plan, const char *chain, uint32_t int
 
 void kernel_plan_rules(struct kernel_plan *plan)
 {
-	static const uint16_t port = 1;
+	const uint16_t port = htons(1);
 	struct nftnl_expr *expression;
 
 	rule_begin(plan, "defrag");

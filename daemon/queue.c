@@ -118,6 +118,14 @@ static size_t queue_size_buffers(int fd)
 	return (size_t)got - 64; /* netlink keeps 32 bytes of it for itself */
 }
 
+/* Is the queue in the kernel's list, whosever it is? */
+static bool queue_is_bound(const struct queue *queue)
+{
+	struct queue_statistics statistics;
+
+	return queue_statistics(queue, &statistics) == 0;
+}
+
 static const char *bind_error_text(int error)
 {
 	switch (error) {
@@ -142,6 +150,8 @@ static int queue_open(struct queue *queue)
 	if (!queue->socket || mnl_socket_bind(queue->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	error = queue_bind(queue);
+	if (error == -EPERM && queue_is_bound(queue)) /* the kernel's word for a queue that is somebody else's */
+		return -EBUSY;
 	if (error == -EINVAL || error == -EOPNOTSUPP) /* what nfnetlink says of a subsystem it does not have */
 		return -EPROTONOSUPPORT;
 	if (error)
