@@ -214,7 +214,7 @@ static char *answer_message(int failed, char *message)
 	char *line;
 
 	if (failed)
-		line = report_error(message && *message ? message : strerror(-failed));
+		line = report_error("refused", message && *message ? message : strerror(-failed));
 	else
 		line = report_ok_text("message", message ? message : "");
 	free(message);
@@ -277,7 +277,7 @@ static bool client_may(const struct client *client, enum request_verb verb)
 /* Say why, then hang up: what this client sends next cannot be trusted to be a request. */
 static void client_reject(struct client *client, const char *why)
 {
-	char *line = report_error(why);
+	char *line = report_error("protocol", why);
 
 	if (line)
 		(void)loop_stream_write(client->stream, line, strlen(line));
@@ -309,7 +309,8 @@ static void client_line(void *context, char *line, size_t length)
 		failed = -EPERM;
 		snprintf(error, sizeof(error), "%s needs root", request_verb_word(request.verb));
 	}
-	if (failed ? !client_send(client, report_error(error)) : !client_answer(client, &request))
+	if (failed ? !client_send(client, report_error(failed == -EPERM ? "denied" : "usage", error))
+		   : !client_answer(client, &request))
 		client_drop(client);
 	else
 		client_pace(client);

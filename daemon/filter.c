@@ -8,41 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static const struct {
-	uint8_t number;
-	const char *name;
-} protocols[] = {
-	{ PROTOCOL_TCP, "tcp" },       { PROTOCOL_UDP, "udp" },		{ PROTOCOL_ICMP, "icmp" },
-	{ PROTOCOL_ICMPV6, "icmpv6" }, { PROTOCOL_UDPLITE, "udplite" }, { PROTOCOL_SCTP, "sctp" },
-	{ PROTOCOL_DCCP, "dccp" },     { PROTOCOL_GRE, "gre" },
-};
-
-/* conntrack's words; a filter with any other word is a slip of the pen. */
-static const char *const states[] = {
-	"NONE",		 "SYN_SENT",	  "SYN_RECV",	   "ESTABLISHED",	"FIN_WAIT",	  "CLOSE_WAIT",
-	"LAST_ACK",	 "TIME_WAIT",	  "CLOSE",	   "SYN_SENT2",		"CLOSED",	  "COOKIE_WAIT",
-	"COOKIE_ECHOED", "SHUTDOWN_SENT", "SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT", "HEARTBEAT_ACKED",
-};
-
-static const char *const timeout_states[] = {
-#define FILTER_TIMEOUT_STATE(name, protocol, state, seconds) state,
-	SLUICE_TIMEOUTS(FILTER_TIMEOUT_STATE)
-#undef FILTER_TIMEOUT_STATE
-};
-
-const char *filter_protocol_name(uint8_t protocol)
-{
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
-		if (protocols[i].number == protocol)
-			return protocols[i].name;
-	return NULL;
-}
-
-bool filter_protocol_has_ports(uint8_t protocol)
-{
-	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE ||
-	       protocol == PROTOCOL_SCTP || protocol == PROTOCOL_DCCP;
-}
+#include "daemon/words.h"
 
 /* A whole decimal number up to @limit; strtoul() alone would take signs and blanks. */
 static bool parse_number(const char *text, unsigned long limit, unsigned long *number)
@@ -60,12 +26,9 @@ static bool parse_protocol(struct filter *filter, const char *value)
 {
 	unsigned long number;
 
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
-		if (strcasecmp(protocols[i].name, value) == 0) {
-			filter->protocol = protocols[i].number;
-			filter->has_protocol = true;
-			return true;
-		}
+	if (words_find_protocol(value, &filter->protocol)) {
+		filter->has_protocol = true;
+		return true;
 	}
 	if (!parse_number(value, UINT8_MAX, &number))
 		return false;
@@ -129,13 +92,7 @@ static bool parse_port(struct filter_port *port, const char *value)
 
 static bool parse_state(struct filter *filter, const char *value)
 {
-	bool known = false;
-
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		known = known || strcasecmp(states[i], value) == 0;
-	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
-		known = known || strcasecmp(timeout_states[i], value) == 0;
-	if (!known)
+	if (!words_is_state(value))
 		return false;
 	snprintf(filter->state, sizeof(filter->state), "%s", value);
 	return true;
@@ -215,7 +172,7 @@ static bool port_match(const struct filter_port *port, const struct snapshot_ses
 {
 	if (!port->set)
 		return true;
-	return filter_protocol_has_ports(session->tuples[0].protocol) && be16_to_host(endpoint->port) == port->port;
+	return words_has_ports(session->tuples[0].protocol) && be16_to_host(endpoint->port) == port->port;
 }
 
 static bool state_match(const char *state, const struct snapshot_session *session)
@@ -224,7 +181,7 @@ static bool state_match(const char *state, const struct snapshot_session *sessio
 		return true;
 	if (session->state_name && strcasecmp(state, session->state_name) == 0)
 		return true;
-	return session->state < TIMEOUT_COUNT && strcasecmp(state, timeout_states[session->state]) == 0;
+	return strcasecmp(state, words_timeout_state(session->state)) == 0;
 }
 
 static bool status_match(enum filter_status status, const struct snapshot_session *session)

@@ -65,10 +65,4 @@ bool filter_match(const struct filter *filter, const struct snapshot_session *se
 /* Is nothing asked for? */
 bool filter_is_empty(const struct filter *filter);
 
-/* conntrack's word for an IP protocol number, NULL where it has none. */
-const char *filter_protocol_name(uint8_t protocol);
-
-/* Does the protocol have ports, not ICMP's type and identifier? */
-bool filter_protocol_has_ports(uint8_t protocol);
-
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/metrics.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "daemon/words.h"
 
 static void put_head(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -42,15 +43,10 @@ static void put_drops(FILE *out, const struct snapshot_status *status)
 
 static void put_pool(FILE *out, const char *name, const struct snapshot_pool *pool, uint32_t value)
 {
-	const char *protocol = filter_protocol_name(pool->protocol);
-	char address[INET6_ADDRSTRLEN];
+	char address[WORDS_ADDRESS_SIZE];
 
-	if (address_is_ipv4(&pool->address))
-		inet_ntop(AF_INET, pool->address.bytes + 12, address, sizeof(address));
-	else
-		inet_ntop(AF_INET6, pool->address.bytes, address, sizeof(address));
-	fprintf(out, "%s{address=\"%s\",protocol=\"%s\"} %" PRIu32 "\n", name, address, protocol ? protocol : "unknown",
-		value);
+	fprintf(out, "%s{address=\"%s\",protocol=\"%s\"} %" PRIu32 "\n", name, words_address(&pool->address, address),
+		words_protocol(pool->protocol), value);
 }
 
 static void put_pools(FILE *out, const struct report_view *view)

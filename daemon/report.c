@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/report.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "daemon/words.h"
 
 /* ---------------------------------------------------------------- requests */
 
@@ -119,20 +120,6 @@ static size_t line_into(char *line, size_t size, json_t *document)
 	return length + 1;
 }
 
-static const char *address_text(const struct address *address, char text[INET6_ADDRSTRLEN])
-{
-	if (address_is_ipv4(address))
-		return inet_ntop(AF_INET, address->bytes + 12, text, INET6_ADDRSTRLEN);
-	return inet_ntop(AF_INET6, address->bytes, text, INET6_ADDRSTRLEN);
-}
-
-static const char *protocol_text(uint8_t protocol)
-{
-	const char *name = filter_protocol_name(protocol);
-
-	return name ? name : "unknown";
-}
-
 /* File names and source lines may be in any encoding; JSON is UTF-8 or nothing. */
 static json_t *string_value(const char *text, size_t length)
 {
@@ -151,20 +138,41 @@ static json_t *string_value(const char *text, size_t length)
 	return value;
 }
 
-static json_t *string_from(const char *text)
+static void put_text(json_t *object, const char *name, const char *text)
 {
-	return string_value(text, strlen(text));
+	json_object_set_new(object, name, string_value(text, strlen(text)));
 }
 
-static json_t *number(uint64_t value)
+static void put_number(json_t *object, const char *name, uint64_t value)
 {
-	return json_integer((json_int_t)value);
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void put_real(json_t *object, const char *name, double value)
+{
+	json_object_set_new(object, name, json_real(value));
+}
+
+static void put_flag(json_t *object, const char *name, bool value)
+{
+	json_object_set_new(object, name, json_boolean(value));
+}
+
+static json_t *put_object(json_t *object, const char *name)
+{
+	json_t *child = json_object();
+
+	/* Without memory the child is gone already; the library takes NULL for it from here on. */
+	return json_object_set_new(object, name, child) ? NULL : child;
 }
 
 /* What never happens at this rate is null, not a number that sorts first. */
-static json_t *seconds_to_full(const struct snapshot_pressure *pressure)
+static void put_seconds_to_full(json_t *object, const struct snapshot_pressure *pressure)
 {
-	return pressure->seconds_to_full < 0 ? json_null() : json_real(pressure->seconds_to_full);
+	if (pressure->seconds_to_full < 0)
+		json_object_set_new(object, "seconds_to_full", json_null());
+	else
+		put_real(object, "seconds_to_full", pressure->seconds_to_full);
 }
 
 static uint64_t seconds_between(struct mono earlier, struct mono later)
@@ -174,235 +182,256 @@ static uint64_t seconds_between(struct mono earlier, struct mono later)
 
 /* ------------------------------------------------------------------ status */
 
-static json_t *sessions_object(const struct snapshot_status *total, const struct snapshot_status *counted)
+static void put_sessions(json_t *status, const struct snapshot_status *total, const struct snapshot_status *counted)
 {
 	static const char *const names[] = {
 #define REPORT_STATE_NAME(name, protocol, state, seconds) protocol "-" state,
 		SLUICE_TIMEOUTS(REPORT_STATE_NAME)
 #undef REPORT_STATE_NAME
 	};
-	json_t *by_state = json_object();
+	json_t *sessions = put_object(status, "sessions"), *by;
 
+	put_number(sessions, "current", total->sessions.current);
+	put_number(sessions, "capacity", total->sessions.capacity);
+	put_number(sessions, "peak", total->sessions.peak);
+	put_number(sessions, "created", counted->sessions.created);
+	put_number(sessions, "expired", counted->sessions.expired);
+	put_number(sessions, "evicted", counted->sessions.evicted);
+	put_number(sessions, "bytes_each", total->sessions.bytes_each);
+	by = put_object(sessions, "by_protocol");
+	put_number(by, "tcp", total->sessions.tcp);
+	put_number(by, "udp", total->sessions.udp);
+	put_number(by, "icmp", total->sessions.icmp);
+	put_number(by, "other", total->sessions.other);
+	by = put_object(sessions, "by_state");
 	for (int i = 0; i < TIMEOUT_COUNT; i++)
-		json_object_set_new(by_state, names[i], number(total->sessions.by_state[i]));
-	return json_pack(
-	    "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I},s:o}", "current", (json_int_t)total->sessions.current,
-	    "capacity", (json_int_t)total->sessions.capacity, "peak", (json_int_t)total->sessions.peak, "created",
-	    (json_int_t)counted->sessions.created, "expired", (json_int_t)counted->sessions.expired, "evicted",
-	    (json_int_t)counted->sessions.evicted, "bytes_each", (json_int_t)total->sessions.bytes_each, "by_protocol",
-	    "tcp", (json_int_t)total->sessions.tcp, "udp", (json_int_t)total->sessions.udp, "icmp",
-	    (json_int_t)total->sessions.icmp, "other", (json_int_t)total->sessions.other, "by_state", by_state);
+		put_number(by, names[i], total->sessions.by_state[i]);
 }
 
-static json_t *pool_object(const struct snapshot_pool *pool)
+static void put_pressure(json_t *status, const struct snapshot_pressure *values)
 {
-	char address[INET6_ADDRSTRLEN];
+	json_t *pressure = put_object(status, "pressure");
 
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:o,s:I}", "address", address_text(&pool->address, address),
-			 "protocol", protocol_text(pool->protocol), "ports", (json_int_t)pool->ports, "used",
-			 (json_int_t)pool->used, "peak", (json_int_t)pool->peak, "fill", pool->pressure.fill, "level",
-			 pressure_level_name(pool->pressure.level), "seconds_to_full", seconds_to_full(&pool->pressure),
-			 "refused", (json_int_t)pool->refused);
+	put_text(pressure, "level", pressure_level_name(values->level));
+	put_real(pressure, "fill", values->fill);
+	put_real(pressure, "rate", values->rate);
+	put_seconds_to_full(pressure, values);
 }
 
-static json_t *pools_array(const struct report_view *view)
+static json_t *pool_object(const struct snapshot_pool *values)
+{
+	char address[WORDS_ADDRESS_SIZE];
+	json_t *pool = json_object();
+
+	put_text(pool, "address", words_address(&values->address, address));
+	put_text(pool, "protocol", words_protocol(values->protocol));
+	put_number(pool, "ports", values->ports);
+	put_number(pool, "used", values->used);
+	put_number(pool, "peak", values->peak);
+	put_real(pool, "fill", values->pressure.fill);
+	put_text(pool, "level", pressure_level_name(values->pressure.level));
+	put_seconds_to_full(pool, &values->pressure);
+	put_number(pool, "refused", values->refused);
+	return pool;
+}
+
+static void put_pools(json_t *status, const struct report_view *view)
 {
 	json_t *pools = json_array();
 
 	for (size_t i = 0; i < view->pool_count; i++)
 		json_array_append_new(pools, pool_object(&view->pools[i]));
-	return pools;
+	json_object_set_new(status, "pools", pools);
 }
 
-static json_t *refusals_object(const struct snapshot_status *counted)
+/* Everything that was counted, zeros too: what is missing is not zero, it is unknown. */
+static void put_counters(json_t *status, const struct snapshot_status *counted)
 {
-	json_t *refusals = json_object();
+	json_t *refusals = put_object(status, "refusals");
+	json_t *drops = put_object(status, "drops");
+	json_t *packets = put_object(status, "packets");
+	json_t *icmp = put_object(status, "icmp");
 
 	for (int i = 0; i < REFUSAL_COUNT; i++)
-		json_object_set_new(refusals, refusal_name((enum refusal)i), number(counted->refusals[i]));
-	return refusals;
-}
-
-static json_t *drops_object(const struct snapshot_status *counted)
-{
-	json_t *drops = json_object();
-
+		put_number(refusals, refusal_name((enum refusal)i), counted->refusals[i]);
 	for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
-		json_object_set_new(drops, reason_key((enum reason)i), number(counted->drops[i]));
-	return drops;
+		put_number(drops, reason_key((enum reason)i), counted->drops[i]);
+	put_number(packets, "received", counted->packets.received);
+	put_number(packets, "accepted", counted->packets.accepted);
+	put_number(packets, "dropped", counted->packets.dropped);
+	put_number(packets, "rewritten", counted->packets.rewritten);
+	put_number(packets, "truncated", counted->packets.truncated);
+	put_number(icmp, "translated", counted->icmp.translated);
+	put_number(icmp, "unmatched", counted->icmp.unmatched);
+	put_number(icmp, "invalid", counted->icmp.invalid);
+	put_number(icmp, "frag_needed", counted->icmp.frag_needed);
+	put_number(put_object(status, "mss"), "clamped", counted->mss_clamped);
+	put_number(status, "effects_lost", counted->effects_lost);
 }
 
-static json_t *packets_object(const struct snapshot_status *counted)
+static void put_queue(json_t *status, const struct queue_statistics *values)
 {
-	return json_pack("{s:I,s:I,s:I,s:I,s:I}", "received", (json_int_t)counted->packets.received, "accepted",
-			 (json_int_t)counted->packets.accepted, "dropped", (json_int_t)counted->packets.dropped,
-			 "rewritten", (json_int_t)counted->packets.rewritten, "truncated",
-			 (json_int_t)counted->packets.truncated);
+	json_t *queue = put_object(status, "queue");
+
+	put_number(queue, "length", values->waiting);
+	put_number(queue, "dropped", values->dropped);
+	put_number(queue, "failed", values->failed);
+	put_number(queue, "refused", values->refused);
 }
 
-static json_t *alerts_array(const struct report_view *view)
+/* No session is ever handed to the kernel: these are the true values. */
+static void put_fastpath(json_t *status)
+{
+	json_t *fastpath = put_object(status, "fastpath");
+
+	put_text(fastpath, "mode", "off");
+	put_number(fastpath, "installed", 0);
+	put_number(fastpath, "hits", 0);
+	put_number(fastpath, "failed", 0);
+}
+
+static void put_alerts(json_t *status, const struct report_view *view)
 {
 	json_t *alerts = json_array();
 
 	for (size_t i = 0; i < view->alert_count; i++) {
-		const struct report_alert *alert = &view->alerts[i];
+		json_t *alert = json_object();
 
-		json_array_append_new(alerts, json_pack("{s:s,s:o,s:I,s:o}", "name", alert->name, "subject",
-							string_from(alert->subject), "since_s",
-							(json_int_t)seconds_between(alert->since, view->now), "text",
-							string_from(alert->text)));
+		put_text(alert, "name", view->alerts[i].name);
+		put_text(alert, "subject", view->alerts[i].subject);
+		put_number(alert, "since_s", seconds_between(view->alerts[i].since, view->now));
+		put_text(alert, "text", view->alerts[i].text);
+		json_array_append_new(alerts, alert);
 	}
-	return alerts;
+	json_object_set_new(status, "alerts", alerts);
 }
 
 char *report_status(const struct report_view *view)
 {
-	const struct snapshot_status *total = &view->total, *counted = &view->counted;
-	json_t *status = json_pack("{s:b,s:s,s:I,s:I}", "ok", 1, "version", SLUICE_VERSION, "uptime_s",
-				   (json_int_t)seconds_between(view->started, view->now), "generation",
-				   (json_int_t)total->generation);
+	json_t *status = json_object();
 
-	if (!status)
-		return NULL;
-	json_object_set_new(status, "sessions", sessions_object(total, counted));
-	json_object_set_new(status, "pressure",
-			    json_pack("{s:s,s:f,s:f,s:o}", "level", pressure_level_name(total->pressure.level), "fill",
-				      total->pressure.fill, "rate", total->pressure.rate, "seconds_to_full",
-				      seconds_to_full(&total->pressure)));
-	json_object_set_new(status, "pools", pools_array(view));
-	json_object_set_new(status, "refusals", refusals_object(counted));
-	json_object_set_new(status, "drops", drops_object(counted));
-	json_object_set_new(status, "packets", packets_object(counted));
-	json_object_set_new(status, "queue",
-			    json_pack("{s:I,s:I,s:I,s:I}", "length", (json_int_t)view->queue.waiting, "dropped",
-				      (json_int_t)view->queue.dropped, "failed", (json_int_t)view->queue.failed,
-				      "refused", (json_int_t)view->queue.refused));
-	json_object_set_new(status, "icmp",
-			    json_pack("{s:I,s:I,s:I,s:I}", "translated", (json_int_t)counted->icmp.translated,
-				      "unmatched", (json_int_t)counted->icmp.unmatched, "invalid",
-				      (json_int_t)counted->icmp.invalid, "frag_needed",
-				      (json_int_t)counted->icmp.frag_needed));
-	json_object_set_new(status, "mss", json_pack("{s:I}", "clamped", (json_int_t)counted->mss_clamped));
-	/* Nothing watches for black holes and nothing is offloaded: that is the state of things. */
+	put_flag(status, "ok", true);
+	put_text(status, "version", SLUICE_VERSION);
+	put_number(status, "uptime_s", seconds_between(view->started, view->now));
+	put_number(status, "generation", view->total.generation);
+	put_sessions(status, &view->total, &view->counted);
+	put_pressure(status, &view->total.pressure);
+	put_pools(status, view);
+	put_counters(status, &view->counted);
+	put_queue(status, &view->queue);
+	/* Nothing looks for black holes, so none is known. */
 	json_object_set_new(status, "black_holes", json_array());
-	json_object_set_new(status, "fastpath",
-			    json_pack("{s:s,s:i,s:i,s:i}", "mode", "off", "installed", 0, "hits", 0, "failed", 0));
-	json_object_set_new(status, "effects_lost", number(counted->effects_lost));
-	json_object_set_new(status, "alerts", alerts_array(view));
+	put_fastpath(status);
+	put_alerts(status, view);
 	return line_from(status);
 }
 
 /* ---------------------------------------------------------------- listings */
 
-/* The type of the answer to an ICMP query of type @type. */
-static int reply_type(uint8_t protocol, int type)
-{
-	if (protocol == PROTOCOL_ICMPV6)
-		return type == 128 ? 129 : type;
-	switch (type) {
-	case 8:
-		return 0;
-	case 13:
-	case 15:
-	case 17:
-		return type + 1;
-	}
-	return type;
-}
-
 /* One direction: ICMP's type, code and identifier stand where others have ports (sluice/tuple.h). */
-static json_t *tuple_object(const struct tuple *tuple, enum direction direction)
+static json_t *put_direction(json_t *session, const struct tuple *tuple, enum direction direction)
 {
-	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN];
-	int source_port = be16_to_host(tuple->source.port);
-	int destination_port = be16_to_host(tuple->destination.port);
+	json_t *object = put_object(session, direction == DIRECTION_ORIGINAL ? "original" : "reply");
+	int source_port = be16_to_host(tuple->source.port), destination_port = be16_to_host(tuple->destination.port);
+	char address[WORDS_ADDRESS_SIZE];
 
-	address_text(&tuple->source.address, source);
-	address_text(&tuple->destination.address, destination);
-	if (tuple->protocol != PROTOCOL_ICMP && tuple->protocol != PROTOCOL_ICMPV6)
-		return json_pack("{s:s,s:s,s:i,s:i}", "src", source, "dst", destination, "sport", source_port, "dport",
-				 destination_port);
-	if (direction == DIRECTION_ORIGINAL)
-		return json_pack("{s:s,s:s,s:i,s:i,s:i}", "src", source, "dst", destination, "type", destination_port,
-				 "code", 0, "id", source_port);
-	return json_pack("{s:s,s:s,s:i,s:i,s:i}", "src", source, "dst", destination, "type",
-			 reply_type(tuple->protocol, source_port), "code", 0, "id", destination_port);
-}
-
-static json_t *counted_tuple(const struct snapshot_session *session, enum direction direction)
-{
-	json_t *object = tuple_object(&session->tuples[direction], direction);
-
-	json_object_set_new(object, "packets", number(session->packets[direction]));
-	json_object_set_new(object, "bytes", number(session->bytes[direction]));
+	put_text(object, "src", words_address(&tuple->source.address, address));
+	put_text(object, "dst", words_address(&tuple->destination.address, address));
+	if (tuple->protocol != PROTOCOL_ICMP && tuple->protocol != PROTOCOL_ICMPV6) {
+		put_number(object, "sport", (uint64_t)source_port);
+		put_number(object, "dport", (uint64_t)destination_port);
+	} else if (direction == DIRECTION_ORIGINAL) {
+		put_number(object, "type", (uint64_t)destination_port);
+		put_number(object, "code", 0);
+		put_number(object, "id", (uint64_t)source_port);
+	} else {
+		put_number(object, "type", (uint64_t)words_icmp_reply(tuple->protocol, source_port));
+		put_number(object, "code", 0);
+		put_number(object, "id", (uint64_t)destination_port);
+	}
 	return object;
 }
 
-static const char *timeout_state(enum timeout timeout)
-{
-	static const char *const states[] = {
-#define REPORT_TIMEOUT_STATE(name, protocol, state, seconds) state,
-		SLUICE_TIMEOUTS(REPORT_TIMEOUT_STATE)
-#undef REPORT_TIMEOUT_STATE
-	};
-
-	return timeout < TIMEOUT_COUNT ? states[timeout] : "unknown";
-}
-
-static const char *nat_name(enum session_nat nat)
-{
-	static const char *const names[] = { "none", "snat", "dnat", "both" };
-
-	return nat <= SESSION_NAT_BOTH ? names[nat] : "unknown";
-}
-
 /* A handle as text: a number of 64 bits does not survive most JSON readers. */
-static void handle_text(struct session_handle handle, char text[24])
+static void put_id(json_t *session, struct session_handle handle)
 {
-	snprintf(text, 24, "%u.%u", handle.index, handle.generation);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%u.%u", handle.index, handle.generation);
+	put_text(session, "id", text);
+}
+
+static void put_protocol(json_t *object, uint8_t protocol)
+{
+	put_text(object, "protocol", words_protocol(protocol));
+	put_number(object, "protocol_number", protocol);
+}
+
+static void put_place(json_t *object, const char *file, unsigned int line)
+{
+	put_text(object, "file", file);
+	put_number(object, "line", line);
+}
+
+static json_t *session_object(const struct snapshot_session *values, bool with_rule)
+{
+	json_t *session = json_object();
+
+	put_id(session, values->handle);
+	put_protocol(session, values->tuples[0].protocol);
+	put_text(session, "state",
+		 values->state_name && *values->state_name ? values->state_name : words_timeout_state(values->state));
+	put_number(session, "timeout_s", values->timeout_s);
+	put_flag(session, "assured", values->assured);
+	put_flag(session, "seen_reply", values->seen_reply);
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
+		json_t *direction = put_direction(session, &values->tuples[way], way);
+
+		put_number(direction, "packets", values->packets[way]);
+		put_number(direction, "bytes", values->bytes[way]);
+	}
+	put_text(session, "nat", words_nat(values->nat));
+	if (with_rule && values->rule_file)
+		put_place(put_object(session, "rule"), values->rule_file, values->rule_line);
+	else
+		json_object_set_new(session, "rule", json_null());
+	put_flag(session, "fastpath", values->fastpath);
+	json_object_set_new(session, "path_mtu", values->path_mtu ? json_integer(values->path_mtu) : json_null());
+	put_number(session, "mark", values->mark);
+	return session;
 }
 
 size_t report_session(char *line, size_t size, const struct snapshot_session *session)
 {
-	json_t *rule = json_null();
-	char id[24];
+	size_t length = line_into(line, size, session_object(session, true));
 
-	handle_text(session->handle, id);
-	if (session->rule_file)
-		rule = json_pack("{s:o,s:I}", "file", string_from(session->rule_file), "line",
-				 (json_int_t)session->rule_line);
-	return line_into(
-	    line, size,
-	    json_pack("{s:s,s:s,s:i,s:s,s:I,s:b,s:b,s:o,s:o,s:s,s:o,s:b,s:o,s:I}", "id", id, "protocol",
-		      protocol_text(session->tuples[0].protocol), "protocol_number", (int)session->tuples[0].protocol,
-		      "state",
-		      session->state_name && *session->state_name ? session->state_name : timeout_state(session->state),
-		      "timeout_s", (json_int_t)session->timeout_s, "assured", (int)session->assured, "seen_reply",
-		      (int)session->seen_reply, "original", counted_tuple(session, DIRECTION_ORIGINAL), "reply",
-		      counted_tuple(session, DIRECTION_REPLY), "nat", nat_name(session->nat), "rule", rule, "fastpath",
-		      (int)session->fastpath, "path_mtu",
-		      session->path_mtu ? json_integer(session->path_mtu) : json_null(), "mark",
-		      (json_int_t)session->mark));
+	/* A file name too long for the line must not hide the session. */
+	return length ? length : line_into(line, size, session_object(session, false));
 }
 
-static json_t *endpoint_object(const struct endpoint *endpoint)
+static void put_endpoint(json_t *mapping, const char *name, const struct endpoint *values)
 {
-	char address[INET6_ADDRSTRLEN];
+	json_t *endpoint = put_object(mapping, name);
+	char address[WORDS_ADDRESS_SIZE];
 
-	return json_pack("{s:s,s:i}", "address", address_text(&endpoint->address, address), "port",
-			 (int)be16_to_host(endpoint->port));
+	put_text(endpoint, "address", words_address(&values->address, address));
+	put_number(endpoint, "port", be16_to_host(values->port));
 }
 
-size_t report_mapping(char *line, size_t size, const struct snapshot_mapping *mapping)
+size_t report_mapping(char *line, size_t size, const struct snapshot_mapping *values)
 {
-	bool any = address_is_unspecified(&mapping->peer.address);
+	json_t *mapping = json_object();
 
-	return line_into(line, size,
-			 json_pack("{s:s,s:i,s:o,s:o,s:o,s:I,s:I}", "protocol", protocol_text(mapping->protocol),
-				   "protocol_number", (int)mapping->protocol, "internal",
-				   endpoint_object(&mapping->internal), "external", endpoint_object(&mapping->external),
-				   "peer", any ? json_null() : endpoint_object(&mapping->peer), "sessions",
-				   (json_int_t)mapping->sessions, "hold_s", (json_int_t)mapping->hold_s));
+	put_protocol(mapping, values->protocol);
+	put_endpoint(mapping, "internal", &values->internal);
+	put_endpoint(mapping, "external", &values->external);
+	if (address_is_unspecified(&values->peer.address))
+		json_object_set_new(mapping, "peer", json_null());
+	else
+		put_endpoint(mapping, "peer", &values->peer);
+	put_number(mapping, "sessions", values->sessions);
+	put_number(mapping, "hold_s", values->hold_s);
+	return line_into(line, size, mapping);
 }
 
 size_t report_pool(char *line, size_t size, const struct snapshot_pool *pool)
@@ -412,75 +441,88 @@ size_t report_pool(char *line, size_t size, const struct snapshot_pool *pool)
 
 /* ------------------------------------------------------------------ events */
 
-static json_t *session_event(const struct effect *effect, double wall, uint32_t timeout_s)
+/*
+ * An event carries the session's class and tuples only. Whether it was answered
+ * follows from the class, but for protocols with a single one: those are taken to
+ * be answered once they change.
+ */
+static void put_session_event(json_t *object, const struct effect *effect, uint32_t timeout_s)
 {
-	static const char *const names[] = { "new", "update", "destroy" };
-	/* conntrack's words, by timeout class; "": protocols it shows without one */
-	static const char *const words[TIMEOUT_COUNT] = {
-		[TIMEOUT_TCP_SYN_SENT] = "SYN_SENT",	      [TIMEOUT_TCP_SYN_RECEIVED] = "SYN_RECV",
-		[TIMEOUT_TCP_ESTABLISHED] = "ESTABLISHED",    [TIMEOUT_TCP_FIN_WAIT] = "FIN_WAIT",
-		[TIMEOUT_TCP_CLOSE_WAIT] = "CLOSE_WAIT",      [TIMEOUT_TCP_LAST_ACK] = "LAST_ACK",
-		[TIMEOUT_TCP_TIME_WAIT] = "TIME_WAIT",	      [TIMEOUT_TCP_CLOSE] = "CLOSE",
-		[TIMEOUT_TCP_UNACKNOWLEDGED] = "ESTABLISHED", [TIMEOUT_TCP_RETRANSMITTING] = "ESTABLISHED",
-	};
 	const uint8_t protocol = effect->session.original.protocol;
-	const uint8_t state = effect->session.state;
-	bool unreplied =
-	    state == TIMEOUT_TCP_SYN_SENT || state == TIMEOUT_UDP_UNREPLIED || effect->session.event == SESSION_NEW;
-	bool assured = !unreplied &&
-		       (state == TIMEOUT_UDP_STREAM || (protocol == PROTOCOL_TCP && state != TIMEOUT_TCP_SYN_RECEIVED));
-	const char *word = state < TIMEOUT_COUNT ? words[state] : NULL;
-	char id[24];
+	const enum timeout state = (enum timeout)effect->session.state;
+	const char *word = words_conntrack_state(state);
+	bool replied =
+	    state != TIMEOUT_TCP_SYN_SENT && state != TIMEOUT_UDP_UNREPLIED && effect->session.event != SESSION_NEW;
+	bool lasting = state == TIMEOUT_UDP_STREAM || (protocol == PROTOCOL_TCP && state != TIMEOUT_TCP_SYN_RECEIVED);
 
-	handle_text(effect->session.handle, id);
-	return json_pack("{s:s,s:f,s:s,s:s,s:i,s:s,s:I,s:b,s:b,s:o,s:o}", "event",
-			 effect->session.event <= SESSION_DESTROY ? names[effect->session.event] : "unknown", "time",
-			 wall, "id", id, "protocol", protocol_text(protocol), "protocol_number", (int)protocol, "state",
-			 word ? word : timeout_state((enum timeout)state), "timeout_s", (json_int_t)timeout_s,
-			 "assured", (int)assured, "seen_reply", (int)!unreplied, "original",
-			 tuple_object(&effect->session.original, DIRECTION_ORIGINAL), "reply",
-			 tuple_object(&effect->session.reply, DIRECTION_REPLY));
+	put_id(object, effect->session.handle);
+	put_protocol(object, protocol);
+	put_text(object, "state", *word ? word : words_timeout_state(state));
+	put_number(object, "timeout_s", timeout_s);
+	put_flag(object, "assured", replied && lasting);
+	put_flag(object, "seen_reply", replied);
+	put_direction(object, &effect->session.original, DIRECTION_ORIGINAL);
+	put_direction(object, &effect->session.reply, DIRECTION_REPLY);
 }
 
 size_t report_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s)
 {
-	double wall = (double)wall_us / 1e6;
+	static const char *const names[] = { "new", "update", "destroy" };
+	json_t *event = json_object();
 
-	if (effect->kind == EFFECT_SESSION_EVENT)
-		return line_into(line, size, session_event(effect, wall, timeout_s));
-	if (effect->kind != EFFECT_ALERT)
-		return 0;
-	return line_into(line, size,
-			 json_pack("{s:s,s:f,s:b,s:s,s:o,s:o}", "event", "alert", "time", wall, "raised",
-				   (int)effect->alert.raised, "name", effect->alert.name, "subject",
-				   string_from(effect->alert.subject), "text", string_from(effect->alert.text)));
+	if (effect->kind == EFFECT_SESSION_EVENT) {
+		put_text(event, "event", names[effect->session.event]);
+		put_real(event, "time", (double)wall_us / 1e6);
+		put_session_event(event, effect, timeout_s);
+	} else if (effect->kind == EFFECT_ALERT) {
+		put_text(event, "event", "alert");
+		put_real(event, "time", (double)wall_us / 1e6);
+		put_flag(event, "raised", effect->alert.raised);
+		put_text(event, "name", effect->alert.name);
+		put_text(event, "subject", effect->alert.subject);
+		put_text(event, "text", effect->alert.text);
+	}
+	return line_into(line, size, event);
 }
 
 /* ------------------------------------------------------------- other lines */
 
 char *report_rule(const char *text, size_t length, const struct rule_place *place)
 {
-	json_t *line = json_pack("{s:o}", "text", string_value(text, length));
+	json_t *line = json_object();
 
-	if (line && place && place->file)
-		json_object_update_new(
-		    line, json_pack("{s:o,s:I}", "file", string_from(place->file), "line", (json_int_t)place->line));
+	json_object_set_new(line, "text", string_value(text, length));
+	if (place && place->file)
+		put_place(line, place->file, place->line);
 	return line_from(line);
 }
 
 char *report_ok_text(const char *name, const char *value)
 {
-	return line_from(json_pack("{s:b,s:o}", "ok", 1, name, string_from(value)));
+	json_t *answer = json_object();
+
+	put_flag(answer, "ok", true);
+	put_text(answer, name, value);
+	return line_from(answer);
 }
 
 char *report_ok_number(const char *name, uint64_t value)
 {
-	return line_from(json_pack("{s:b,s:I}", "ok", 1, name, (json_int_t)value));
+	json_t *answer = json_object();
+
+	put_flag(answer, "ok", true);
+	put_number(answer, name, value);
+	return line_from(answer);
 }
 
-char *report_error(const char *text)
+char *report_error(const char *kind, const char *text)
 {
-	return line_from(json_pack("{s:b,s:o}", "ok", 0, "error", string_from(text)));
+	json_t *answer = json_object();
+
+	put_flag(answer, "ok", false);
+	put_text(answer, "kind", kind);
+	put_text(answer, "error", text);
+	return line_from(answer);
 }
 
 char *report_stream_begin(const char *name)
@@ -490,5 +532,9 @@ char *report_stream_begin(const char *name)
 
 char *report_stream_end(uint64_t count)
 {
-	return line_from(json_pack("{s:b,s:I}", "end", 1, "count", (json_int_t)count));
+	json_t *end = json_object();
+
+	put_flag(end, "end", true);
+	put_number(end, "count", count);
+	return line_from(end);
 }

@@ -69,8 +69,11 @@ char *report_rule(const char *text, size_t length, const struct rule_place *plac
 char *report_ok_text(const char *name, const char *value);
 char *report_ok_number(const char *name, uint64_t value);
 
-/* {"ok":false,"error":...}; malloc()ed, NULL without memory. */
-char *report_error(const char *text);
+/**
+ * report_error() - {"ok":false,"kind":...,"error":...}; malloc()ed, NULL without memory
+ * @kind: what a program can act on: `usage`, `denied`, `refused` or `protocol`
+ */
+char *report_error(const char *kind, const char *text);
 
 /* The first and the last line of a listing. */
 char *report_stream_begin(const char *name);
