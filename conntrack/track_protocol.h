@@ -72,12 +72,12 @@ struct tcp_segment tcp_segment_of(const struct packet *packet);
 
 /**
  * tcp_window_start() - a first SYN: everything begins anew
- * tcp_window_join() - a SYN or SYN-ACK of the other side: windows and scales are agreed on
+ * tcp_window_join() - the reply's SYN or SYN-ACK: windows and scales are agreed on
  * tcp_window_restart() - like tcp_window_start(), from the noted SYN that was answered after all
  * tcp_window_pick_up() - a packet in the middle of a connection nobody saw begin
  */
 void tcp_window_start(struct track_tcp *tcp, const struct tcp_segment *segment);
-void tcp_window_join(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment);
+void tcp_window_join(struct track_tcp *tcp, const struct tcp_segment *segment);
 void tcp_window_restart(struct track_tcp *tcp);
 void tcp_window_pick_up(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment);
 

@@ -68,7 +68,7 @@ static struct track_result syn_sent_reply(struct tcp_step *step)
 	if (segment->flags & TCP_SYN) {
 		if (!exact)
 			return track_invalid(REASON_OUT_OF_WINDOW, step->current);
-		tcp_window_join(step->tcp, step->direction, segment);
+		tcp_window_join(step->tcp, segment);
 		tcp_set_state(step->tcp, TCP_STATE_SYN_RECV);
 		tcp_count_repeats(step);
 		return tcp_refreshed(step);
@@ -117,7 +117,7 @@ static struct track_result handle_syn(struct tcp_step *step)
 			/* The same SYN again, or a new attempt with a new sequence number. */
 			tcp_window_start(tcp, &step->segment);
 		} else {
-			tcp_window_join(tcp, step->direction, &step->segment);
+			tcp_window_join(tcp, &step->segment);
 			tcp_set_state(tcp, TCP_STATE_SYN_SENT2);
 		}
 		tcp_count_repeats(step);
@@ -125,11 +125,7 @@ static struct track_result handle_syn(struct tcp_step *step)
 	case TCP_STATE_SYN_SENT2:
 		if (step->segment.sequence == step->receiver->maxack)
 			return tcp_refreshed(step);
-		if (step->direction == DIRECTION_ORIGINAL)
-			tcp_window_note_syn(tcp, &step->segment);
-		tcp_window_join(tcp, step->direction, &step->segment);
-		tcp_count_repeats(step);
-		return tcp_refreshed(step);
+		break;
 	case TCP_STATE_TIME_WAIT:
 		if (reopens_time_wait(step))
 			return reopen(step);
@@ -182,12 +178,12 @@ static bool handshake_syn_ack(struct tcp_step *step, bool admitted)
 	bool fits = step->receiver->flags & TCP_SIDE_ACKED || step->segment.sequence == step->receiver->maxack;
 
 	if (answers_anew(step)) {
-		tcp_window_join(step->tcp, step->direction, &step->segment);
+		tcp_window_join(step->tcp, &step->segment);
 	} else if (admitted && fits) {
 		tcp_window_update(step->tcp, step->direction, &step->segment);
 	} else if (answers_noted_syn(step)) {
 		tcp_window_restart(step->tcp);
-		tcp_window_join(step->tcp, step->direction, &step->segment);
+		tcp_window_join(step->tcp, &step->segment);
 	} else {
 		return false;
 	}
@@ -206,7 +202,7 @@ static struct track_result handle_syn_ack(struct tcp_step *step)
 			return track_invalid(REASON_OUT_OF_WINDOW, step->current);
 	} else if (!admitted && answers_noted_syn(step) && tcp->state != TCP_STATE_CLOSE) {
 		tcp_window_restart(tcp);
-		tcp_window_join(tcp, step->direction, &step->segment);
+		tcp_window_join(tcp, &step->segment);
 		tcp_set_state(tcp, TCP_STATE_SYN_RECV);
 	} else if (admitted && !(step->sender->flags & TCP_SIDE_SEEN) && tcp->state != TCP_STATE_CLOSE) {
 		/* On an asymmetric path the answer may come by after all. */

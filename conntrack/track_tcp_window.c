@@ -170,54 +170,43 @@ void tcp_window_restart(struct track_tcp *tcp)
 }
 
 /* Both SYNs are known: scaling and SACK hold only when both offered them. */
-static void agree(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment)
+static void agree(struct track_tcp *tcp, const struct tcp_segment *segment)
 {
-	struct tcp_side *sender = &tcp->side[direction];
-	struct tcp_side *receiver = &tcp->side[direction_opposite(direction)];
-	bool reply = direction == DIRECTION_REPLY;
-	bool other_scales = reply ? tcp->syn_offers_scale : receiver->flags & TCP_SIDE_SCALE;
-	uint8_t other_scale = reply ? (uint8_t)tcp->syn_scale : receiver->scale;
-	bool other_sack = reply ? tcp->syn_offers_sack : receiver->flags & TCP_SIDE_SACK;
-	uint16_t raw =
-	    (uint16_t)(receiver->maxwin << receiver->scale > UINT16_MAX ? UINT16_MAX
-									: receiver->maxwin << receiver->scale);
-	bool scales = other_scales && segment->offers_scale;
+	struct tcp_side *original = &tcp->side[DIRECTION_ORIGINAL], *reply = &tcp->side[DIRECTION_REPLY];
+	bool scales = tcp->syn_offers_scale && segment->offers_scale;
+	bool sacks = tcp->syn_offers_sack && segment->offers_sack;
+	uint8_t agreed = (uint8_t)((scales ? TCP_SIDE_SCALE : 0) | (sacks ? TCP_SIDE_SACK : 0));
+	uint32_t window = (uint32_t)original->maxwin << original->scale;
 
-	sender->scale = scales ? segment->scale : 0;
-	receiver->scale = scales ? other_scale : 0;
-	sender->maxwin = window_units(segment->window, sender->scale);
-	receiver->maxwin = window_units(raw, receiver->scale);
-	receiver->flags &= (uint8_t) ~(TCP_SIDE_SCALE | TCP_SIDE_SACK);
-	if (scales) {
-		sender->flags |= TCP_SIDE_SCALE;
-		receiver->flags |= TCP_SIDE_SCALE;
-	}
-	if (other_sack && segment->offers_sack) {
-		sender->flags |= TCP_SIDE_SACK;
-		receiver->flags |= TCP_SIDE_SACK;
-	}
-	/* No window in a SYN is scaled: this is what the sender may fill until it hears more. */
-	sender->maxend = later(segment->end, segment->sequence + 1 + raw);
+	if (window > UINT16_MAX)
+		window = UINT16_MAX;
+	original->scale = scales ? (uint8_t)tcp->syn_scale : 0;
+	original->maxwin = window_units(window, original->scale);
+	original->flags &= (uint8_t) ~(TCP_SIDE_SCALE | TCP_SIDE_SACK);
+	original->flags |= agreed;
+	reply->scale = scales ? segment->scale : 0;
+	reply->maxwin = window_units(segment->window, reply->scale);
+	reply->flags |= agreed;
+	/* No window in a SYN is scaled: this is what the reply may fill until it hears more. */
+	reply->maxend = later(segment->end, segment->sequence + 1 + window);
 }
 
-void tcp_window_join(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment)
+void tcp_window_join(struct track_tcp *tcp, const struct tcp_segment *segment)
 {
-	struct tcp_side *sender = &tcp->side[direction];
-	struct tcp_side *receiver = &tcp->side[direction_opposite(direction)];
+	struct tcp_side *original = &tcp->side[DIRECTION_ORIGINAL], *reply = &tcp->side[DIRECTION_REPLY];
 	bool acknowledges = segment->flags & TCP_ACK;
-	uint32_t edge = (acknowledges ? segment->acknowledgement : receiver->end) + segment->window;
+	uint32_t edge = (acknowledges ? segment->acknowledgement : original->end) + segment->window;
 
 	tcp->repeats = 0;
-	sender->end = segment->end;
-	sender->flags = TCP_SIDE_SEEN;
-	agree(tcp, direction, segment);
+	reply->end = segment->end;
+	reply->flags = TCP_SIDE_SEEN;
+	agree(tcp, segment);
 	if (acknowledges) {
-		sender->maxack = segment->acknowledgement;
-		sender->flags |= TCP_SIDE_ACKED;
+		reply->maxack = segment->acknowledgement;
+		reply->flags |= TCP_SIDE_ACKED;
 	}
-	receiver->maxend = later(receiver->end, edge);
-	if (!(receiver->flags & TCP_SIDE_ACKED))
-		receiver->maxack = segment->sequence;
+	original->maxend = later(original->end, edge);
+	original->maxack = segment->sequence;
 }
 
 void tcp_window_pick_up(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment)
@@ -288,7 +277,7 @@ bool tcp_window_admits_acknowledgement(const struct track_tcp *tcp, enum directi
 	/* Data that went by before the pick-up may still be acknowledged. */
 	if (!(receiver->flags & TCP_SIDE_SEEN))
 		top = receiver->end + TCP_WINDOW_LIMIT;
-	else if (receiver->flags & TCP_SIDE_LENIENT && tcp->state != TCP_STATE_TIME_WAIT)
+	else if (receiver->flags & TCP_SIDE_LENIENT && !(receiver->flags & TCP_SIDE_FIN))
 		top = later(receiver->end, receiver->maxend);
 	if (tcp_after(segment->acknowledgement, top) || tcp_after(sack, top))
 		return false;
