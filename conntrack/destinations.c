@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "conntrack/destinations.h"
+#include "conntrack/hash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Ports that turn out blocked in one search; more end it. */
+#define BLOCKED_LIMIT 64
+
+int destinations_init(struct destinations *destinations, uint32_t limit, const uint64_t key[2])
+{
+	uint32_t buckets = 1;
+
+	while (buckets < limit)
+		buckets *= 2;
+	*destinations = (struct destinations){
+		.limit = limit,
+		.bucket_mask = buckets - 1,
+		.key = { key[0], key[1] },
+	};
+	destinations->list = calloc(limit, sizeof(*destinations->list));
+	destinations->buckets = malloc(buckets * sizeof(*destinations->buckets));
+	if (!destinations->list || !destinations->buckets) {
+		destinations_fini(destinations);
+		return -ENOMEM;
+	}
+	destinations_clear(destinations);
+	return 0;
+}
+
+void destinations_fini(struct destinations *destinations)
+{
+	free(destinations->list);
+	free(destinations->buckets);
+	*destinations = (struct destinations){ 0 };
+}
+
+static uint32_t *bucket_of(const struct destinations *destinations, uint32_t pool, const struct endpoint *peer)
+{
+	uint8_t bytes[sizeof(pool) + sizeof(*peer)];
+
+	memcpy(bytes, &pool, sizeof(pool));
+	memcpy(bytes + sizeof(pool), peer, sizeof(*peer));
+	return &destinations->buckets[hash_bytes(destinations->key, bytes, sizeof(bytes)) & destinations->bucket_mask];
+}
+
+uint32_t destinations_lookup(const struct destinations *destinations, uint32_t pool, const struct endpoint *peer)
+{
+	uint32_t index;
+
+	/* Nearly always so: nothing is crowded. */
+	if (destinations->count == 0)
+		return DESTINATION_NONE;
+	index = *bucket_of(destinations, pool, peer);
+	while (index != DESTINATION_NONE &&
+	       (destinations->list[index].pool != pool || !endpoint_equal(&destinations->list[index].peer, peer)))
+		index = destinations->list[index].next;
+	return index;
+}
+
+static void unlink_destination(struct destinations *destinations, uint32_t index)
+{
+	struct destination *old = &destinations->list[index];
+	uint32_t *link = bucket_of(destinations, old->pool, &old->peer);
+
+	while (*link != index)
+		link = &destinations->list[*link].next;
+	*link = old->next;
+}
+
+static uint32_t find_place(struct destinations *destinations)
+{
+	uint32_t oldest = 0;
+
+	if (destinations->count < destinations->limit)
+		return destinations->count++;
+	for (uint32_t i = 1; i < destinations->count; i++)
+		if (destinations->list[i].asked < destinations->list[oldest].asked)
+			oldest = i;
+	unlink_destination(destinations, oldest);
+	return oldest;
+}
+
+uint32_t destinations_open(struct destinations *destinations, uint32_t pool, const struct endpoint *peer)
+{
+	uint32_t index = destinations_lookup(destinations, pool, peer);
+	struct destination *destination;
+	uint32_t *bucket;
+
+	if (index != DESTINATION_NONE)
+		return index;
+	index = find_place(destinations);
+	bucket = bucket_of(destinations, pool, peer);
+	destination = &destinations->list[index];
+	ports_init(&destination->ports);
+	ports_reserve(&destination->ports, 0, PORTS_COUNT - 1);
+	memset(destination->known, 0, sizeof(destination->known));
+	destination->peer = *peer;
+	destination->pool = pool;
+	destination->next = *bucket;
+	*bucket = index;
+	return index;
+}
+
+/* Look up the 64 ports of one word of one half. */
+static void learn_word(struct destination *destination, const struct ports *pool_ports, uint32_t half, uint32_t word,
+		       const struct port_judge *judge)
+{
+	for (uint32_t bit = word * 64; bit < word * 64 + 64; bit++) {
+		uint16_t port = (uint16_t)(bit << 1 | half);
+
+		if (ports_is_reserved(pool_ports, port))
+			continue;
+		if (judge->state(judge->context, port) == PORT_IN_USE)
+			ports_occupy(&destination->ports, port);
+		ports_unreserve(&destination->ports, port, port);
+	}
+}
+
+/* Look up the next word of the range that is not known yet; false when all of it is. */
+static bool learn_more(struct destination *destination, const struct ports *pool_ports, const struct ports_wish *wish,
+		       const struct port_judge *judge)
+{
+	/* A word holds 64 ports of one parity: 128 numbers. */
+	for (uint32_t word = wish->first / 128; word <= wish->last / 128u; word++) {
+		for (uint32_t half = 0; half < 2; half++) {
+			uint32_t index = half * PORTS_HALF_WORDS + word;
+
+			if (destination->known[index / 64] >> (index % 64) & 1)
+				continue;
+			destination->known[index / 64] |= UINT64_C(1) << (index % 64);
+			learn_word(destination, pool_ports, half, word, judge);
+			return true;
+		}
+	}
+	return false;
+}
+
+int32_t destinations_take(struct destinations *destinations, uint32_t index, const struct ports *pool_ports,
+			  const struct ports_wish *wish, const struct port_judge *judge)
+{
+	struct destination *destination = &destinations->list[index];
+	uint16_t blocked[BLOCKED_LIMIT];
+	uint32_t blocked_count = 0;
+	int32_t port;
+
+	destination->asked = ++destinations->asked;
+	for (;;) {
+		enum port_state state;
+
+		port = ports_take(&destination->ports, wish);
+		if (port == PORT_NONE) {
+			if (learn_more(destination, pool_ports, wish, judge))
+				continue;
+			break;
+		}
+		state = judge->state(judge->context, (uint16_t)port);
+		if (state == PORT_USABLE)
+			break;
+		/* In use, though nobody told: now it is known. */
+		if (state == PORT_IN_USE)
+			continue;
+		blocked[blocked_count++] = (uint16_t)port;
+		if (blocked_count == BLOCKED_LIMIT) {
+			port = PORT_NONE;
+			break;
+		}
+	}
+	while (blocked_count)
+		ports_release(&destination->ports, blocked[--blocked_count]);
+	return port;
+}
+
+void destinations_used(struct destinations *destinations, uint32_t pool, const struct endpoint *peer, uint16_t port)
+{
+	uint32_t index = destinations_lookup(destinations, pool, peer);
+
+	if (index != DESTINATION_NONE)
+		ports_occupy(&destinations->list[index].ports, port);
+}
+
+void destinations_freed(struct destinations *destinations, uint32_t pool, const struct endpoint *peer, uint16_t port)
+{
+	uint32_t index = destinations_lookup(destinations, pool, peer);
+
+	if (index != DESTINATION_NONE)
+		ports_release(&destinations->list[index].ports, port);
+}
+
+void destinations_clear(struct destinations *destinations)
+{
+	destinations->count = 0;
+	memset(destinations->buckets, 0xff, (destinations->bucket_mask + 1) * sizeof(*destinations->buckets));
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A mapping for a session: one that is there, or a new one. */
+#include "conntrack/mapping_private.h"
+
+/* Expired mappings to sweep with each acquisition, and when ports are wanting. */
+#define SWEEP_ALWAYS 2
+#define SWEEP_WANTING 1024
+
+/* --------------------------------------------------------------------- sharing */
+
+/* Is @mapping what @request would get, were it new? */
+static bool fits(const struct search *search, const struct mapping *mapping)
+{
+	const struct mapping_request *request = search->request;
+	uint16_t port = be16_to_host(mapping->external.port);
+
+	if (mapping->gone || mapping->one_to_one != request->static_nat)
+		return false;
+	if (request->static_nat)
+		return address_equal(&mapping->external.address, &request->address_first);
+	if (request->identity) {
+		if (endpoint_equal(&mapping->external, &request->internal))
+			return true;
+		if (!address_equal(&mapping->external.address, &request->internal.address))
+			return false;
+	}
+	return address_within(&mapping->external.address, &request->address_first, &request->address_last) &&
+	       (!protocol_has_ports(request->protocol) || (port >= search->port_first && port <= search->port_last));
+}
+
+static uint32_t share_bound(const struct search *search, enum behaviour behaviour, bool *clash)
+{
+	const struct mapping_request *request = search->request;
+	const struct mappings *mappings = search->mappings;
+	struct endpoint part = mapping_peer_part(behaviour, &request->peer);
+	uint32_t index = *mapping_chain_internal(mappings, request->protocol, &request->internal, behaviour, &part);
+
+	for (;;) {
+		const struct mapping *mapping;
+
+		index =
+		    mapping_match_internal(mappings, index, request->protocol, &request->internal, behaviour, &part);
+		if (index == MAPPING_NONE)
+			return MAPPING_NONE;
+		mapping = &mappings->list[index];
+		if (fits(search, mapping)) {
+			if (!search_in_use(search, &mapping->external))
+				return index;
+			*clash = true;
+		}
+		index = mapping->next_internal;
+	}
+}
+
+/* A mapping to share. @clash: one fits, but not towards this peer. */
+static uint32_t share(const struct search *search, bool *clash)
+{
+	enum behaviour behaviour = search->request->behaviour;
+	uint32_t index = MAPPING_NONE;
+
+	if (protocol_has_ports(search->request->protocol))
+		index = share_bound(search, behaviour, clash);
+	/* One made when ports were scarce is bound to its peer, whatever the behaviour. */
+	if (index == MAPPING_NONE &&
+	    (behaviour != BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT || !protocol_has_ports(search->request->protocol)))
+		index = share_bound(search, BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT, clash);
+	return index;
+}
+
+/* -------------------------------------------------------------- the whole of it */
+
+/* Port 0 is a number for identifiers only. */
+static void begin_search(struct search *search, struct mappings *mappings, const struct mapping_request *request)
+{
+	bool identifiers = request->protocol == PROTOCOL_ICMP || request->protocol == PROTOCOL_ICMPV6;
+
+	*search = (struct search){
+		.mappings = mappings,
+		.request = request,
+		.port_first = request->port_first ? request->port_first : !identifiers,
+		.port_last = request->port_last,
+		.address_count = address_range_size(&request->address_first, &request->address_last),
+		.paired_host = HOST_NONE,
+	};
+	if (request->paired && search->address_count > 1)
+		search->paired_host = hosts_paired(&mappings->hosts, &request->internal.address,
+						   &request->address_first, &request->address_last);
+}
+
+static uint32_t make(struct search *search, enum reason *reason)
+{
+	struct mappings *mappings = search->mappings;
+	const struct mapping_request *request = search->request;
+	uint32_t index;
+
+	if (!mappings_have_room(mappings)) {
+		*reason = mappings->first_held != MAPPING_NONE ? REASON_HOLD_DOWN : REASON_TABLE_FULL;
+		return MAPPING_NONE;
+	}
+	*reason = search_decide(search);
+	if (*reason != REASON_NONE)
+		return MAPPING_NONE;
+	search->draft.peer = mapping_peer_part(search->draft.behaviour, &request->peer);
+	search->draft.paired = request->paired && search->address_count > 1;
+	index = mapping_insert(mappings, &search->draft, &request->peer);
+	if (index == MAPPING_NONE) {
+		/* Too many hosts: give the port back. */
+		if (search->draft.owns_port)
+			pools_release(
+			    &mappings->pools,
+			    pools_lookup(&mappings->pools, &search->draft.external.address, request->protocol),
+			    be16_to_host(search->draft.external.port));
+		*reason = REASON_TABLE_FULL;
+	}
+	return index;
+}
+
+uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request *request, enum reason *reason)
+{
+	struct search search;
+	bool clash = false;
+	uint32_t index;
+
+	*reason = REASON_NONE;
+	(void)mappings_tick(mappings, request->now, SWEEP_ALWAYS);
+	begin_search(&search, mappings, request);
+	if (search.address_count == 0 || address_is_unspecified(&request->address_first)) {
+		*reason = REASON_NO_EXTERNAL_ADDRESS;
+		return MAPPING_NONE;
+	}
+	index = share(&search, &clash);
+	if (index != MAPPING_NONE) {
+		mapping_use(mappings, index, &request->peer);
+		return index;
+	}
+	if (request->ports_limit &&
+	    hosts_mappings(&mappings->hosts, &request->internal.address) >= request->ports_limit) {
+		*reason = REASON_SOURCE_QUOTA;
+		return MAPPING_NONE;
+	}
+	search.draft.behaviour = clash ? BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT : request->behaviour;
+	index = make(&search, reason);
+	if (index == MAPPING_NONE && *reason == REASON_HOLD_DOWN) {
+		/* Perhaps its time was over, and nobody had swept yet. */
+		uint32_t before = mappings->count;
+
+		(void)mappings_tick(mappings, request->now, SWEEP_WANTING);
+		if (mappings->count != before)
+			index = make(&search, reason);
+	}
+	return index;
+}
+
+uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
+			 const struct endpoint *external, enum reason *reason)
+{
+	bool has_ports = protocol_has_ports(request->protocol);
+	struct mapping_request exact = *request;
+	struct search search;
+	uint32_t index, pool;
+	bool clash = false;
+
+	exact.address_first = exact.address_last = external->address;
+	exact.port_first = exact.port_last = be16_to_host(external->port);
+	exact.identity = false;
+	begin_search(&search, mappings, &exact);
+	search.port_first = exact.port_first;
+	*reason = REASON_NONE;
+	index = share(&search, &clash);
+	if (index != MAPPING_NONE) {
+		mapping_use(mappings, index, &exact.peer);
+		return index;
+	}
+	*reason = REASON_TUPLE_CLASH;
+	if (clash || search_judge(&search, external) != PORT_USABLE)
+		return MAPPING_NONE;
+	search.draft = (struct mapping_draft){
+		.protocol = exact.protocol,
+		.internal = exact.internal,
+		.external = *external,
+		.behaviour = exact.behaviour,
+		.one_to_one = exact.static_nat,
+		.paired = exact.paired && !address_equal(&request->address_first, &request->address_last),
+	};
+	/* Somebody else's: it was overloaded before. */
+	if (!has_ports ||
+	    mapping_find_external(mappings, exact.protocol, external, exact.behaviour, &exact.peer) != MAPPING_NONE)
+		search.draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+	*reason = REASON_TABLE_FULL;
+	if (!mappings_have_room(mappings))
+		return MAPPING_NONE;
+	pool =
+	    has_ports && !exact.static_nat ? search_open_pool(mappings, &external->address, exact.protocol) : POOL_NONE;
+	if (pool != POOL_NONE && pools_share(&mappings->pools, pool, exact.port_first))
+		search.draft.owns_port = true;
+	search.draft.peer = mapping_peer_part(search.draft.behaviour, &exact.peer);
+	index = mapping_insert(mappings, &search.draft, &exact.peer);
+	if (index != MAPPING_NONE)
+		*reason = REASON_NONE;
+	else if (search.draft.owns_port)
+		pools_release(&mappings->pools, pool, exact.port_first);
+	return index;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of the mapping table, for mapping.c (the table), mapping_acquire.c (a mapping
+ * for a session) and mapping_choose.c (which external endpoint).
+ */
+#ifndef CONNTRACK_MAPPING_PRIVATE_H
+#define CONNTRACK_MAPPING_PRIVATE_H
+
+#include "conntrack/destinations.h"
+#include "conntrack/hash.h"
+#include "conntrack/hosts.h"
+#include "conntrack/mapping.h"
+
+/**
+ * struct mapping
+ * @peer: the part of the peer that @behaviour looks at, zeros elsewhere
+ * @held: no session, waiting for the hold time to end; in the list of held ones
+ * @owns_port: its pool counts it on its port
+ * @one_to_one: made without choosing
+ * @gone: its external address is gone
+ * @kept: a session may have stayed: when it goes, a hold time begins
+ * @host: has the internal address; HOST_NONE: the slot is free
+ * @sessions: while not held; @due_ms: while held, the end of the hold time modulo 2^32
+ * @next_internal: also links free slots
+ */
+struct mapping {
+	struct endpoint external;
+	struct endpoint peer;
+	struct be16 internal_port;
+	uint8_t protocol;
+	uint8_t behaviour : 2;
+	bool held : 1, owns_port : 1, one_to_one : 1, gone : 1, kept : 1;
+	uint32_t host;
+	union {
+		uint32_t sessions;
+		uint32_t due_ms;
+	};
+	uint32_t next_internal, next_external;
+	uint32_t previous_held, next_held;
+};
+
+_Static_assert(sizeof(struct mapping) == 64, "one cache line for each mapping");
+
+struct mappings {
+	uint32_t capacity, used, count; /* slots from @used on were never used; @count mappings there are */
+	uint32_t free;
+	struct mapping *list;
+	uint32_t *by_internal, *by_external;
+	uint32_t bucket_mask;
+	uint32_t hold_ms;
+	uint32_t first_held, last_held; /* in the order of their end */
+	uint32_t unowned;		/* have a port that no pool counts */
+	struct mono now;		/* the latest time seen */
+	uint64_t key[2];
+	struct hosts hosts;
+	struct pools pools;
+	struct destinations destinations;
+};
+
+/* What a new mapping will be. */
+struct mapping_draft {
+	uint8_t protocol;
+	struct endpoint internal, external, peer;
+	enum behaviour behaviour;
+	bool owns_port, one_to_one;
+	bool paired; /* the host is bound to the external address */
+};
+
+/* Do ports (or identifiers) tell flows of this protocol apart? */
+static inline bool protocol_has_ports(uint8_t protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_ICMP:
+	case PROTOCOL_ICMPV6:
+	case PROTOCOL_TCP:
+	case PROTOCOL_UDP:
+	case PROTOCOL_UDPLITE:
+	case PROTOCOL_DCCP:
+	case PROTOCOL_SCTP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What of @peer a mapping of that behaviour is bound to. */
+static inline struct endpoint mapping_peer_part(enum behaviour behaviour, const struct endpoint *peer)
+{
+	struct endpoint part = { 0 };
+
+	if (behaviour != BEHAVIOUR_ENDPOINT_INDEPENDENT)
+		part.address = peer->address;
+	if (behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT)
+		part.port = peer->port;
+	return part;
+}
+
+/**
+ * mapping_chain_internal() - where mappings of that key begin
+ * @part: the peer part for @behaviour
+ */
+uint32_t *mapping_chain_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
+				 enum behaviour behaviour, const struct endpoint *part);
+
+/* The first mapping from @index on in an internal chain that has that key; MAPPING_NONE at the end. */
+uint32_t mapping_match_internal(const struct mappings *mappings, uint32_t index, uint8_t protocol,
+				const struct endpoint *internal, enum behaviour behaviour, const struct endpoint *part);
+
+/* The mapping of exactly that key, held or not; @peer is cut to what @behaviour looks at. */
+uint32_t mapping_find_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
+			       enum behaviour behaviour, const struct endpoint *peer);
+
+/* One session more: shares a mapping, or takes it back from its hold time. */
+void mapping_use(struct mappings *mappings, uint32_t index, const struct endpoint *peer);
+
+/* Is there room for one mapping more? */
+bool mappings_have_room(const struct mappings *mappings);
+
+/* Put a mapping with one session in the table; MAPPING_NONE when hosts or mappings are used up. */
+uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *draft, const struct endpoint *peer);
+
+/**
+ * struct search - what stays the same while one request is looked at
+ * @port_first, @port_last: the request's, without what the protocol cannot use
+ * @paired_host: the host's entry in this range, or HOST_NONE
+ * @address: whose ports are being judged
+ * @draft: what came of it
+ */
+struct search {
+	struct mappings *mappings;
+	const struct mapping_request *request;
+	uint16_t port_first, port_last;
+	uint32_t address_count;
+	uint32_t paired_host;
+	struct address address;
+	struct mapping_draft draft;
+};
+
+/* Is @external in use towards the request's peer, by what the session table knows? */
+static inline bool search_in_use(const struct search *search, const struct endpoint *external)
+{
+	const struct mapping_request *request = search->request;
+
+	return request->in_use && request->in_use(request->context, request->protocol, external, &request->peer);
+}
+
+/* May a mapping bound to the request's peer use @external, whoever else has it? */
+enum port_state search_judge(const struct search *search, const struct endpoint *external);
+
+/**
+ * search_decide() - choose an external endpoint into @search->draft and take its port
+ *
+ * Return: REASON_NONE, or why there is none.
+ */
+enum reason search_decide(struct search *search);
+
+/* The pool of an address, made if need be; POOL_NONE when there is no room for it. */
+uint32_t search_open_pool(struct mappings *mappings, const struct address *address, uint8_t protocol);
+
+/* The addresses that the request may still have: the paired one, or the range. */
+void search_addresses(const struct search *search, const struct address **first, const struct address **last);
+
+#endif
