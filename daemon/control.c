@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/answer.h"
 #include "daemon/listing.h"
 #include "daemon/local_socket.h"
 #include "daemon/log.h"
@@ -131,7 +132,7 @@ static void client_end_listing(struct client *client, int result)
 
 	listing_fini(&client->listing);
 	client->occupation = CLIENT_IDLE;
-	if (result < 0 || !client_send(client, deleted ? report_ok_number("deleted", count) : report_stream_end(count)))
+	if (result < 0 || !client_send(client, deleted ? answer_ok_number("deleted", count) : answer_stream_end(count)))
 		client_drop(client);
 	else
 		client_pace(client);
@@ -165,32 +166,32 @@ static bool client_begin_listing(struct client *client, const struct request *re
 	loop_timer_start(client->control->pump, 0);
 	/* How many were ended is known at the end only, and is the whole answer. */
 	return request->verb == REQUEST_DELETE ||
-	       client_send(client, report_stream_begin(request_verb_word(request->verb)));
+	       client_send(client, answer_stream_begin(request_verb_word(request->verb)));
 }
 
 /* ----------------------------------------------------------------- answers */
 
-static void control_gather(struct control *control, struct report_view *report)
+static void control_gather(struct control *control, struct answer_view *report)
 {
 	const struct shell *shell = control->shell;
 
 	view_gather(&control->view, shell->engine, shell->queue, shell->started, loop_now(), report);
 }
 
-static char *answer_status(struct control *control)
+static char *make_status(struct control *control)
 {
-	struct report_view report;
+	struct answer_view report;
 	char *line;
 
 	control_gather(control, &report);
-	line = report_status(&report);
+	line = answer_status(&report);
 	view_release(&report);
 	return line;
 }
 
 static char *metrics_page(void *context)
 {
-	struct report_view report;
+	struct answer_view report;
 	char *text;
 
 	control_gather(context, &report);
@@ -199,50 +200,50 @@ static char *metrics_page(void *context)
 	return text;
 }
 
-static char *answer_metrics(struct control *control)
+static char *make_metrics(struct control *control)
 {
 	char *text = metrics_page(control);
-	char *line = text ? report_ok_text("text", text) : NULL;
+	char *line = text ? answer_ok_text("text", text) : NULL;
 
 	free(text);
 	return line;
 }
 
 /* The answer to reload and check: what the shell has to say goes to who asked. */
-static char *answer_message(int failed, char *message)
+static char *make_message(int failed, char *message)
 {
 	char *line;
 
 	if (failed)
-		line = report_error("refused", message && *message ? message : strerror(-failed));
+		line = answer_error("refused", message && *message ? message : strerror(-failed));
 	else
-		line = report_ok_text("message", message ? message : "");
+		line = answer_ok_text("message", message ? message : "");
 	free(message);
 	return line;
 }
 
-static char *answer_configuration(struct control *control, enum request_verb verb)
+static char *make_configuration(struct control *control, enum request_verb verb)
 {
 	char *message = NULL;
 	int failed =
 	    verb == REQUEST_RELOAD ? shell_reload(control->shell, &message) : shell_check(control->shell, &message);
 
-	return answer_message(failed, message);
+	return make_message(failed, message);
 }
 
-static char *answer_reset(struct control *control)
+static char *make_reset(struct control *control)
 {
 	view_reset(&control->view, control->shell->engine);
-	return report_ok_text("message", "");
+	return answer_ok_text("message", "");
 }
 
-static char *answer_events(struct client *client)
+static char *make_events(struct client *client)
 {
 	client->occupation = CLIENT_EVENTS;
 	client->control->listener_count++;
 	/* Quiet for hours is normal here. */
 	loop_stream_set_timeout(client->stream, 0, STALL_MS);
-	return report_stream_begin("events");
+	return answer_stream_begin("events");
 }
 
 /* false: the client is to be dropped. */
@@ -254,16 +255,16 @@ static bool client_answer(struct client *client, const struct request *request)
 		return client_begin_listing(client, request);
 	switch (request->verb) {
 	case REQUEST_STATUS:
-		return client_send(client, answer_status(control));
+		return client_send(client, make_status(control));
 	case REQUEST_METRICS:
-		return client_send(client, answer_metrics(control));
+		return client_send(client, make_metrics(control));
 	case REQUEST_EVENTS:
-		return client_send(client, answer_events(client));
+		return client_send(client, make_events(client));
 	case REQUEST_CHECK:
 	case REQUEST_RELOAD:
-		return client_send(client, answer_configuration(control, request->verb));
+		return client_send(client, make_configuration(control, request->verb));
 	case REQUEST_RESET:
-		return client_send(client, answer_reset(control));
+		return client_send(client, make_reset(control));
 	default:
 		return false;
 	}
@@ -277,7 +278,7 @@ static bool client_may(const struct client *client, enum request_verb verb)
 /* Say why, then hang up: what this client sends next cannot be trusted to be a request. */
 static void client_reject(struct client *client, const char *why)
 {
-	char *line = report_error("protocol", why);
+	char *line = answer_error("protocol", why);
 
 	if (line)
 		(void)loop_stream_write(client->stream, line, strlen(line));
@@ -309,7 +310,7 @@ static void client_line(void *context, char *line, size_t length)
 		failed = -EPERM;
 		snprintf(error, sizeof(error), "%s needs root", request_verb_word(request.verb));
 	}
-	if (failed ? !client_send(client, report_error(failed == -EPERM ? "denied" : "usage", error))
+	if (failed ? !client_send(client, answer_error(failed == -EPERM ? "denied" : "usage", error))
 		   : !client_answer(client, &request))
 		client_drop(client);
 	else
@@ -387,7 +388,7 @@ static uint32_t timeout_of(const struct engine *engine, const struct effect *eff
 
 void control_publish(struct control *control, const struct effect *effect)
 {
-	char line[REPORT_LINE_SIZE];
+	char line[ANSWER_LINE_SIZE];
 	struct client *next;
 	size_t length;
 
@@ -398,7 +399,7 @@ void control_publish(struct control *control, const struct effect *effect)
 	if (!control->listener_count)
 		return;
 	length =
-	    report_event(line, sizeof(line), effect, wall_us(effect->at), timeout_of(control->shell->engine, effect));
+	    answer_event(line, sizeof(line), effect, wall_us(effect->at), timeout_of(control->shell->engine, effect));
 	for (struct client *client = control->clients; client; client = next) {
 		next = client->next;
 		if (client->occupation != CLIENT_EVENTS)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/report.h"
+#include "daemon/answer.h"
 
 /* Rules looked at to find the place of one printed line; more would make a step unbounded. */
 #define RULE_LOOKAHEAD 64u
@@ -46,7 +46,7 @@ static int sessions_step(struct listing *listing, struct engine *engine, struct 
 {
 	unsigned int steps = LISTING_SLOTS, lines = 0;
 	struct snapshot_session session;
-	char line[REPORT_LINE_SIZE];
+	char line[ANSWER_LINE_SIZE];
 
 	while (lines < LISTING_LINES) {
 		int found = snapshot_next_session(engine, &listing->cursor, now, &steps, &session);
@@ -61,7 +61,7 @@ static int sessions_step(struct listing *listing, struct engine *engine, struct 
 				listing->count++;
 			continue;
 		}
-		sink->emit(sink->context, line, report_session(line, sizeof(line), &session));
+		sink->emit(sink->context, line, answer_session(line, sizeof(line), &session));
 		listing->count++;
 	}
 	return 1;
@@ -71,14 +71,14 @@ static int mappings_step(struct listing *listing, const struct engine *engine, s
 {
 	unsigned int steps = LISTING_SLOTS;
 	struct snapshot_mapping mapping;
-	char line[REPORT_LINE_SIZE];
+	char line[ANSWER_LINE_SIZE];
 
 	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
 		int found = snapshot_next_mapping(engine, &listing->cursor, now, &steps, &mapping);
 
 		if (found <= 0)
 			return found == -EAGAIN ? 1 : found;
-		sink->emit(sink->context, line, report_mapping(line, sizeof(line), &mapping));
+		sink->emit(sink->context, line, answer_mapping(line, sizeof(line), &mapping));
 		listing->count++;
 	}
 	return 1;
@@ -87,12 +87,12 @@ static int mappings_step(struct listing *listing, const struct engine *engine, s
 static int pools_step(struct listing *listing, const struct engine *engine, const struct sink *sink)
 {
 	struct snapshot_pool pool;
-	char line[REPORT_LINE_SIZE];
+	char line[ANSWER_LINE_SIZE];
 
 	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
 		if (snapshot_next_pool(engine, &listing->cursor, &pool) != 1)
 			return 0;
-		sink->emit(sink->context, line, report_pool(line, sizeof(line), &pool));
+		sink->emit(sink->context, line, answer_pool(line, sizeof(line), &pool));
 		listing->count++;
 	}
 	return 1;
@@ -136,7 +136,7 @@ static int rules_step(struct listing *listing, const struct engine *engine, cons
 			return 0;
 		if (indent < length)
 			place = find_place(listing, engine, text + indent, length - indent);
-		line = report_rule(text, length, &place);
+		line = answer_rule(text, length, &place);
 		if (!line)
 			return -ENOMEM;
 		sink->emit(sink->context, line, strlen(line));

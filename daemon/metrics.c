@@ -49,7 +49,7 @@ static void put_pool(FILE *out, const char *name, const struct snapshot_pool *po
 		words_protocol(pool->protocol), value);
 }
 
-static void put_pools(FILE *out, const struct report_view *view)
+static void put_pools(FILE *out, const struct answer_view *view)
 {
 	put_head(out, "sluice_pool_ports", "gauge", "External ports of a pool.");
 	for (size_t i = 0; i < view->pool_count; i++)
@@ -59,7 +59,7 @@ static void put_pools(FILE *out, const struct report_view *view)
 		put_pool(out, "sluice_pool_ports_used", &view->pools[i], view->pools[i].used);
 }
 
-char *metrics_text(const struct report_view *view)
+char *metrics_text(const struct answer_view *view)
 {
 	const struct snapshot_status *status = &view->total;
 	char *text = NULL;

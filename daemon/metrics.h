@@ -5,7 +5,7 @@
 #ifndef SLUICE_DAEMON_METRICS_H
 #define SLUICE_DAEMON_METRICS_H
 
-#include "daemon/report.h"
+#include "daemon/answer.h"
 
 /**
  * metrics_text() - every metric of @view
@@ -14,6 +14,6 @@
  * counter that jumps back means a restart to who reads it.
  * Return: malloc()ed text, NULL without memory.
  */
-char *metrics_text(const struct report_view *view);
+char *metrics_text(const struct answer_view *view);
 
 #endif

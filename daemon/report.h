@@ -1,39 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * JSON: the only file of the daemon that knows its library. Requests come in as
- * lines, answers leave as lines; every text returned ends with a newline.
+ * lines; what goes out is put together member by member.
  */
 #ifndef SLUICE_DAEMON_REPORT_H
 #define SLUICE_DAEMON_REPORT_H
 
-#include "sluice/snapshot.h"
-#include "daemon/queue.h"
 #include "daemon/request.h"
-
-/* Longest line that one session, mapping or event can need. */
-#define REPORT_LINE_SIZE 1536
-
-/** struct report_alert - one that was raised and is not cleared */
-struct report_alert {
-	const char *name;
-	char subject[64], text[192];
-	struct mono since;
-};
-
-/**
- * struct report_view - everything that `status` and the metrics are made of
- * @total: counters since the start
- * @counted: the same, since the last reset
- */
-struct report_view {
-	struct snapshot_status total, counted;
-	const struct snapshot_pool *pools;
-	size_t pool_count;
-	struct queue_statistics queue;
-	const struct report_alert *alerts;
-	size_t alert_count;
-	struct mono started, now;
-};
 
 /**
  * report_parse_request() - read a client's line
@@ -44,39 +17,41 @@ struct report_view {
  */
 int report_parse_request(const char *line, size_t length, struct request_text *text, char *error, size_t size);
 
-/* The answer to `status`; malloc()ed, NULL without memory. */
-char *report_status(const struct report_view *view);
+/**
+ * struct report - an object or a list in the making
+ *
+ * Without memory it is NULL, which every function here takes; only the line at
+ * the end fails.
+ */
+struct report;
 
-/* Lines of listings. Return: the length, 0 when @size was too small or memory ran out. */
-size_t report_session(char *line, size_t size, const struct snapshot_session *session);
-size_t report_mapping(char *line, size_t size, const struct snapshot_mapping *mapping);
-size_t report_pool(char *line, size_t size, const struct snapshot_pool *pool);
+struct report *report_object(void);
+
+/* Members, in the order in which they are put. A text that is not UTF-8 loses its foreign letters. */
+void report_put_text(struct report *report, const char *name, const char *text);
+void report_put_bytes(struct report *report, const char *name, const char *bytes, size_t length);
+void report_put_number(struct report *report, const char *name, uint64_t value);
+void report_put_real(struct report *report, const char *name, double value);
+void report_put_flag(struct report *report, const char *name, bool value);
+void report_put_null(struct report *report, const char *name);
+
+/* An object or a list inside @report, to be filled; it belongs to @report. */
+struct report *report_put_object(struct report *report, const char *name);
+struct report *report_put_list(struct report *report, const char *name);
+
+/** report_append() - put @element at the end of @list, which owns it from then on */
+void report_append(struct report *list, struct report *element);
 
 /**
- * report_event() - a session's beginning, change or end, or an alert
- * @wall_us: microseconds since 1970
- * @timeout_s: what the session's class lasts now
+ * report_line() - the text of @report and a newline; @report is gone
+ * Return: malloc()ed, NULL without memory.
  */
-size_t report_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s);
+char *report_line(struct report *report);
 
 /**
- * report_rule() - one line of the canonical ruleset
- * @place: NULL for lines that are no rule
+ * report_line_into() - the same into @line
+ * Return: its length, 0 when @size was too small or memory ran out.
  */
-char *report_rule(const char *text, size_t length, const struct rule_place *place);
-
-/* {"ok":true} with one text or one number; malloc()ed, NULL without memory. */
-char *report_ok_text(const char *name, const char *value);
-char *report_ok_number(const char *name, uint64_t value);
-
-/**
- * report_error() - {"ok":false,"kind":...,"error":...}; malloc()ed, NULL without memory
- * @kind: what a program can act on: `usage`, `denied`, `refused` or `protocol`
- */
-char *report_error(const char *kind, const char *text);
-
-/* The first and the last line of a listing. */
-char *report_stream_begin(const char *name);
-char *report_stream_end(uint64_t count);
+size_t report_line_into(struct report *report, char *line, size_t size);
 
 #endif

@@ -6,7 +6,7 @@
 
 void view_note_alert(struct view *view, const struct effect *effect)
 {
-	struct report_alert *alert = NULL;
+	struct answer_alert *alert = NULL;
 
 	for (size_t i = 0; i < view->alert_count && !alert; i++)
 		if (strcmp(view->alerts[i].name, effect->alert.name) == 0 &&
@@ -26,7 +26,7 @@ void view_note_alert(struct view *view, const struct effect *effect)
 		if (view->alert_count == VIEW_ALERT_LIMIT)
 			return;
 		alert = &view->alerts[view->alert_count++];
-		*alert = (struct report_alert){ .name = effect->alert.name, .since = effect->at };
+		*alert = (struct answer_alert){ .name = effect->alert.name, .since = effect->at };
 		snprintf(alert->subject, sizeof(alert->subject), "%s", effect->alert.subject);
 	}
 	/* Raised again with another text: news of the same alert. */
@@ -89,9 +89,9 @@ static struct snapshot_pool *gather_pools(const struct engine *engine, size_t *c
 }
 
 void view_gather(const struct view *view, const struct engine *engine, const struct queue *queue, struct mono started,
-		 struct mono now, struct report_view *report)
+		 struct mono now, struct answer_view *report)
 {
-	*report = (struct report_view){
+	*report = (struct answer_view){
 		.alerts = view->alerts,
 		.alert_count = view->alert_count,
 		.started = started,
@@ -105,8 +105,8 @@ void view_gather(const struct view *view, const struct engine *engine, const str
 		(void)queue_statistics(queue, &report->queue);
 }
 
-void view_release(struct report_view *report)
+void view_release(struct answer_view *report)
 {
 	free((void *)report->pools);
-	*report = (struct report_view){ .pool_count = 0 };
+	*report = (struct answer_view){ .pool_count = 0 };
 }

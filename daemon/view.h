@@ -6,7 +6,7 @@
 #ifndef SLUICE_DAEMON_VIEW_H
 #define SLUICE_DAEMON_VIEW_H
 
-#include "daemon/report.h"
+#include "daemon/answer.h"
 
 /* Alerts that can stand at once; more are in the event stream and the log only. */
 #define VIEW_ALERT_LIMIT 128
@@ -15,7 +15,7 @@
 struct view {
 	struct snapshot_status baseline;
 	size_t alert_count;
-	struct report_alert alerts[VIEW_ALERT_LIMIT];
+	struct answer_alert alerts[VIEW_ALERT_LIMIT];
 };
 
 /** view_note_alert() - remember @effect, an EFFECT_ALERT, until it is cleared */
@@ -30,7 +30,7 @@ void view_reset(struct view *view, const struct engine *engine);
  * @report: receives it; give back with view_release()
  */
 void view_gather(const struct view *view, const struct engine *engine, const struct queue *queue, struct mono started,
-		 struct mono now, struct report_view *report);
-void view_release(struct report_view *report);
+		 struct mono now, struct answer_view *report);
+void view_release(struct answer_view *report);
 
 #endif

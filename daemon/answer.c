@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/answer.h"
+
+#include <stdio.h>
+
+#include "daemon/report.h"
+#include "daemon/words.h"
+
+/* What never happens at this rate is null, not a number that sorts first. */
+static void put_seconds_to_full(struct report *object, const struct snapshot_pressure *pressure)
+{
+	if (pressure->seconds_to_full < 0)
+		report_put_null(object, "seconds_to_full");
+	else
+		report_put_real(object, "seconds_to_full", pressure->seconds_to_full);
+}
+
+static uint64_t seconds_between(struct mono earlier, struct mono later)
+{
+	return mono_ms_between(earlier, later) / 1000;
+}
+
+/* ------------------------------------------------------------------ status */
+
+static void put_sessions(struct report *status, const struct snapshot_status *total,
+			 const struct snapshot_status *counted)
+{
+	static const char *const names[] = {
+#define REPORT_STATE_NAME(name, protocol, state, seconds) protocol "-" state,
+		SLUICE_TIMEOUTS(REPORT_STATE_NAME)
+#undef REPORT_STATE_NAME
+	};
+	struct report *sessions = report_put_object(status, "sessions"), *by;
+
+	report_put_number(sessions, "current", total->sessions.current);
+	report_put_number(sessions, "capacity", total->sessions.capacity);
+	report_put_number(sessions, "peak", total->sessions.peak);
+	report_put_number(sessions, "created", counted->sessions.created);
+	report_put_number(sessions, "expired", counted->sessions.expired);
+	report_put_number(sessions, "evicted", counted->sessions.evicted);
+	report_put_number(sessions, "bytes_each", total->sessions.bytes_each);
+	by = report_put_object(sessions, "by_protocol");
+	report_put_number(by, "tcp", total->sessions.tcp);
+	report_put_number(by, "udp", total->sessions.udp);
+	report_put_number(by, "icmp", total->sessions.icmp);
+	report_put_number(by, "other", total->sessions.other);
+	by = report_put_object(sessions, "by_state");
+	for (int i = 0; i < TIMEOUT_COUNT; i++)
+		report_put_number(by, names[i], total->sessions.by_state[i]);
+}
+
+static void put_pressure(struct report *status, const struct snapshot_pressure *values)
+{
+	struct report *pressure = report_put_object(status, "pressure");
+
+	report_put_text(pressure, "level", pressure_level_name(values->level));
+	report_put_real(pressure, "fill", values->fill);
+	report_put_real(pressure, "rate", values->rate);
+	put_seconds_to_full(pressure, values);
+}
+
+static struct report *pool_object(const struct snapshot_pool *values)
+{
+	char address[WORDS_ADDRESS_SIZE];
+	struct report *pool = report_object();
+
+	report_put_text(pool, "address", words_address(&values->address, address));
+	report_put_text(pool, "protocol", words_protocol(values->protocol));
+	report_put_number(pool, "ports", values->ports);
+	report_put_number(pool, "used", values->used);
+	report_put_number(pool, "peak", values->peak);
+	report_put_real(pool, "fill", values->pressure.fill);
+	report_put_text(pool, "level", pressure_level_name(values->pressure.level));
+	put_seconds_to_full(pool, &values->pressure);
+	report_put_number(pool, "refused", values->refused);
+	return pool;
+}
+
+static void put_pools(struct report *status, const struct answer_view *view)
+{
+	struct report *pools = report_put_list(status, "pools");
+
+	for (size_t i = 0; i < view->pool_count; i++)
+		report_append(pools, pool_object(&view->pools[i]));
+}
+
+/* Everything that was counted, zeros too: what is missing is not zero, it is unknown. */
+static void put_counters(struct report *status, const struct snapshot_status *counted)
+{
+	struct report *refusals = report_put_object(status, "refusals");
+	struct report *drops = report_put_object(status, "drops");
+	struct report *packets = report_put_object(status, "packets");
+	struct report *icmp = report_put_object(status, "icmp");
+
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+		report_put_number(refusals, refusal_name((enum refusal)i), counted->refusals[i]);
+	for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
+		report_put_number(drops, reason_key((enum reason)i), counted->drops[i]);
+	report_put_number(packets, "received", counted->packets.received);
+	report_put_number(packets, "accepted", counted->packets.accepted);
+	report_put_number(packets, "dropped", counted->packets.dropped);
+	report_put_number(packets, "rewritten", counted->packets.rewritten);
+	report_put_number(packets, "truncated", counted->packets.truncated);
+	report_put_number(icmp, "translated", counted->icmp.translated);
+	report_put_number(icmp, "unmatched", counted->icmp.unmatched);
+	report_put_number(icmp, "invalid", counted->icmp.invalid);
+	report_put_number(icmp, "frag_needed", counted->icmp.frag_needed);
+	report_put_number(report_put_object(status, "mss"), "clamped", counted->mss_clamped);
+	report_put_number(status, "effects_lost", counted->effects_lost);
+}
+
+static void put_queue(struct report *status, const struct queue_statistics *values)
+{
+	struct report *queue = report_put_object(status, "queue");
+
+	report_put_number(queue, "length", values->waiting);
+	report_put_number(queue, "dropped", values->dropped);
+	report_put_number(queue, "failed", values->failed);
+	report_put_number(queue, "refused", values->refused);
+}
+
+/* No session is ever handed to the kernel: these are the true values. */
+static void put_fastpath(struct report *status)
+{
+	struct report *fastpath = report_put_object(status, "fastpath");
+
+	report_put_text(fastpath, "mode", "off");
+	report_put_number(fastpath, "installed", 0);
+	report_put_number(fastpath, "hits", 0);
+	report_put_number(fastpath, "failed", 0);
+}
+
+static void put_alerts(struct report *status, const struct answer_view *view)
+{
+	struct report *alerts = report_put_list(status, "alerts");
+
+	for (size_t i = 0; i < view->alert_count; i++) {
+		struct report *alert = report_object();
+
+		report_put_text(alert, "name", view->alerts[i].name);
+		report_put_text(alert, "subject", view->alerts[i].subject);
+		report_put_number(alert, "since_s", seconds_between(view->alerts[i].since, view->now));
+		report_put_text(alert, "text", view->alerts[i].text);
+		report_append(alerts, alert);
+	}
+}
+
+char *answer_status(const struct answer_view *view)
+{
+	struct report *status = report_object();
+
+	report_put_flag(status, "ok", true);
+	report_put_text(status, "version", SLUICE_VERSION);
+	report_put_number(status, "uptime_s", seconds_between(view->started, view->now));
+	report_put_number(status, "generation", view->total.generation);
+	put_sessions(status, &view->total, &view->counted);
+	put_pressure(status, &view->total.pressure);
+	put_pools(status, view);
+	put_counters(status, &view->counted);
+	put_queue(status, &view->queue);
+	/* Nothing looks for black holes, so none is known. */
+	report_put_list(status, "black_holes");
+	put_fastpath(status);
+	put_alerts(status, view);
+	return report_line(status);
+}
+
+/* ---------------------------------------------------------------- listings */
+
+/* One direction: ICMP's type, code and identifier stand where others have ports (sluice/tuple.h). */
+static struct report *put_direction(struct report *session, const struct tuple *tuple, enum direction direction)
+{
+	struct report *object = report_put_object(session, direction == DIRECTION_ORIGINAL ? "original" : "reply");
+	int source_port = be16_to_host(tuple->source.port), destination_port = be16_to_host(tuple->destination.port);
+	char address[WORDS_ADDRESS_SIZE];
+
+	report_put_text(object, "src", words_address(&tuple->source.address, address));
+	report_put_text(object, "dst", words_address(&tuple->destination.address, address));
+	if (tuple->protocol != PROTOCOL_ICMP && tuple->protocol != PROTOCOL_ICMPV6) {
+		report_put_number(object, "sport", (uint64_t)source_port);
+		report_put_number(object, "dport", (uint64_t)destination_port);
+	} else if (direction == DIRECTION_ORIGINAL) {
+		report_put_number(object, "type", (uint64_t)destination_port);
+		report_put_number(object, "code", 0);
+		report_put_number(object, "id", (uint64_t)source_port);
+	} else {
+		report_put_number(object, "type", (uint64_t)words_icmp_reply(tuple->protocol, source_port));
+		report_put_number(object, "code", 0);
+		report_put_number(object, "id", (uint64_t)destination_port);
+	}
+	return object;
+}
+
+/* A handle as text: a number of 64 bits does not survive most JSON readers. */
+static void put_id(struct report *session, struct session_handle handle)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%u.%u", handle.index, handle.generation);
+	report_put_text(session, "id", text);
+}
+
+static void put_protocol(struct report *object, uint8_t protocol)
+{
+	report_put_text(object, "protocol", words_protocol(protocol));
+	report_put_number(object, "protocol_number", protocol);
+}
+
+static void put_place(struct report *object, const char *file, unsigned int line)
+{
+	report_put_text(object, "file", file);
+	report_put_number(object, "line", line);
+}
+
+static struct report *session_object(const struct snapshot_session *values, bool with_rule)
+{
+	struct report *session = report_object();
+
+	put_id(session, values->handle);
+	put_protocol(session, values->tuples[0].protocol);
+	report_put_text(session, "state",
+			values->state_name && *values->state_name ? values->state_name
+								  : words_timeout_state(values->state));
+	report_put_number(session, "timeout_s", values->timeout_s);
+	report_put_flag(session, "assured", values->assured);
+	report_put_flag(session, "seen_reply", values->seen_reply);
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
+		struct report *direction = put_direction(session, &values->tuples[way], way);
+
+		report_put_number(direction, "packets", values->packets[way]);
+		report_put_number(direction, "bytes", values->bytes[way]);
+	}
+	report_put_text(session, "nat", words_nat(values->nat));
+	if (with_rule && values->rule_file)
+		put_place(report_put_object(session, "rule"), values->rule_file, values->rule_line);
+	else
+		report_put_null(session, "rule");
+	report_put_flag(session, "fastpath", values->fastpath);
+	if (values->path_mtu)
+		report_put_number(session, "path_mtu", values->path_mtu);
+	else
+		report_put_null(session, "path_mtu");
+	report_put_number(session, "mark", values->mark);
+	return session;
+}
+
+size_t answer_session(char *line, size_t size, const struct snapshot_session *session)
+{
+	size_t length = report_line_into(session_object(session, true), line, size);
+
+	/* A file name too long for the line must not hide the session. */
+	return length ? length : report_line_into(session_object(session, false), line, size);
+}
+
+static void put_endpoint(struct report *mapping, const char *name, const struct endpoint *values)
+{
+	struct report *endpoint = report_put_object(mapping, name);
+	char address[WORDS_ADDRESS_SIZE];
+
+	report_put_text(endpoint, "address", words_address(&values->address, address));
+	report_put_number(endpoint, "port", be16_to_host(values->port));
+}
+
+size_t answer_mapping(char *line, size_t size, const struct snapshot_mapping *values)
+{
+	struct report *mapping = report_object();
+
+	put_protocol(mapping, values->protocol);
+	put_endpoint(mapping, "internal", &values->internal);
+	put_endpoint(mapping, "external", &values->external);
+	if (address_is_unspecified(&values->peer.address))
+		report_put_null(mapping, "peer");
+	else
+		put_endpoint(mapping, "peer", &values->peer);
+	report_put_number(mapping, "sessions", values->sessions);
+	report_put_number(mapping, "hold_s", values->hold_s);
+	return report_line_into(mapping, line, size);
+}
+
+size_t answer_pool(char *line, size_t size, const struct snapshot_pool *pool)
+{
+	return report_line_into(pool_object(pool), line, size);
+}
+
+/* ------------------------------------------------------------------ events */
+
+/*
+ * An event carries the session's class and tuples only. Whether it was answered
+ * follows from the class, but for protocols with a single one: those are taken to
+ * be answered once they change.
+ */
+static void put_session_event(struct report *object, const struct effect *effect, uint32_t timeout_s)
+{
+	const uint8_t protocol = effect->session.original.protocol;
+	const enum timeout state = (enum timeout)effect->session.state;
+	const char *word = words_conntrack_state(state);
+	bool replied =
+	    state != TIMEOUT_TCP_SYN_SENT && state != TIMEOUT_UDP_UNREPLIED && effect->session.event != SESSION_NEW;
+	bool lasting = state == TIMEOUT_UDP_STREAM || (protocol == PROTOCOL_TCP && state != TIMEOUT_TCP_SYN_RECEIVED);
+
+	put_id(object, effect->session.handle);
+	put_protocol(object, protocol);
+	report_put_text(object, "state", *word ? word : words_timeout_state(state));
+	report_put_number(object, "timeout_s", timeout_s);
+	report_put_flag(object, "assured", replied && lasting);
+	report_put_flag(object, "seen_reply", replied);
+	put_direction(object, &effect->session.original, DIRECTION_ORIGINAL);
+	put_direction(object, &effect->session.reply, DIRECTION_REPLY);
+}
+
+size_t answer_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s)
+{
+	static const char *const names[] = { "new", "update", "destroy" };
+	struct report *event = report_object();
+
+	if (effect->kind == EFFECT_SESSION_EVENT) {
+		report_put_text(event, "event", names[effect->session.event]);
+		report_put_real(event, "time", (double)wall_us / 1e6);
+		put_session_event(event, effect, timeout_s);
+	} else if (effect->kind == EFFECT_ALERT) {
+		report_put_text(event, "event", "alert");
+		report_put_real(event, "time", (double)wall_us / 1e6);
+		report_put_flag(event, "raised", effect->alert.raised);
+		report_put_text(event, "name", effect->alert.name);
+		report_put_text(event, "subject", effect->alert.subject);
+		report_put_text(event, "text", effect->alert.text);
+	}
+	return report_line_into(event, line, size);
+}
+
+/* ------------------------------------------------------------- other lines */
+
+char *answer_rule(const char *text, size_t length, const struct rule_place *place)
+{
+	struct report *line = report_object();
+
+	report_put_bytes(line, "text", text, length);
+	if (place && place->file)
+		put_place(line, place->file, place->line);
+	return report_line(line);
+}
+
+char *answer_ok_text(const char *name, const char *value)
+{
+	struct report *answer = report_object();
+
+	report_put_flag(answer, "ok", true);
+	report_put_text(answer, name, value);
+	return report_line(answer);
+}
+
+char *answer_ok_number(const char *name, uint64_t value)
+{
+	struct report *answer = report_object();
+
+	report_put_flag(answer, "ok", true);
+	report_put_number(answer, name, value);
+	return report_line(answer);
+}
+
+char *answer_error(const char *kind, const char *text)
+{
+	struct report *answer = report_object();
+
+	report_put_flag(answer, "ok", false);
+	report_put_text(answer, "kind", kind);
+	report_put_text(answer, "error", text);
+	return report_line(answer);
+}
+
+char *answer_stream_begin(const char *name)
+{
+	return answer_ok_text("stream", name);
+}
+
+char *answer_stream_end(uint64_t count)
+{
+	struct report *end = report_object();
+
+	report_put_flag(end, "end", true);
+	report_put_number(end, "count", count);
+	return report_line(end);
+}

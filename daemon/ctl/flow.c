@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/ctl/flow.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* conntrack shows a state for these alone. */
+static bool has_state(const char *protocol)
+{
+	return strcmp(protocol, "tcp") == 0 || strcmp(protocol, "sctp") == 0 || strcmp(protocol, "dccp") == 0;
+}
+
+static bool has_ports(const char *protocol)
+{
+	return has_state(protocol) || strcmp(protocol, "udp") == 0 || strcmp(protocol, "udplite") == 0;
+}
+
+/* A member of one direction: "original" or "reply". */
+static int64_t number(const struct document *session, const char *direction, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%s.%s", direction, name);
+	return document_integer(session, path);
+}
+
+static const char *text(const struct document *session, const char *direction, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%s.%s", direction, name);
+	return document_text(session, path);
+}
+
+static void print_direction(FILE *out, const struct document *session, const char *direction)
+{
+	const char *protocol = document_text(session, "protocol");
+	char path[32];
+
+	fprintf(out, " src=%s dst=%s", text(session, direction, "src"), text(session, direction, "dst"));
+	snprintf(path, sizeof(path), "%s.type", direction);
+	if (document_has(session, path))
+		fprintf(out, " type=%" PRId64 " code=%" PRId64 " id=%" PRId64, number(session, direction, "type"),
+			number(session, direction, "code"), number(session, direction, "id"));
+	else if (has_ports(protocol))
+		fprintf(out, " sport=%" PRId64 " dport=%" PRId64, number(session, direction, "sport"),
+			number(session, direction, "dport"));
+	else if (strcmp(protocol, "gre") == 0)
+		fprintf(out, " srckey=0x%" PRIx64 " dstkey=0x%" PRIx64, (uint64_t)number(session, direction, "sport"),
+			(uint64_t)number(session, direction, "dport"));
+	snprintf(path, sizeof(path), "%s.packets", direction);
+	if (document_has(session, path))
+		fprintf(out, " packets=%" PRId64 " bytes=%" PRId64, number(session, direction, "packets"),
+			number(session, direction, "bytes"));
+}
+
+static void print_flow(FILE *out, const struct document *session, bool with_timeout)
+{
+	const char *protocol = document_text(session, "protocol");
+
+	fprintf(out, "%-8s %" PRId64, protocol, document_integer(session, "protocol_number"));
+	if (with_timeout)
+		fprintf(out, " %" PRId64, document_integer(session, "timeout_s"));
+	if (has_state(protocol))
+		fprintf(out, " %s", document_text(session, "state"));
+	print_direction(out, session, "original");
+	if (!document_flag(session, "seen_reply"))
+		fputs(" [UNREPLIED]", out);
+	print_direction(out, session, "reply");
+	if (document_flag(session, "fastpath"))
+		fputs(" [OFFLOAD]", out);
+	else if (document_flag(session, "assured"))
+		fputs(" [ASSURED]", out);
+}
+
+void flow_print_session(FILE *out, const struct document *session)
+{
+	print_flow(out, session, true);
+	fprintf(out, " mark=%" PRId64 " use=1\n", document_integer(session, "mark"));
+}
+
+void flow_print_event(FILE *out, const struct document *event, bool timestamp)
+{
+	const char *name = document_text(event, "event");
+
+	if (timestamp)
+		fprintf(out, "[%.6f]\t", document_real(event, "time"));
+	if (strcmp(name, "alert") == 0) {
+		fprintf(out, "%9s %s %s: %s\n", document_flag(event, "raised") ? "[ALERT]" : "[CLEAR]",
+			document_text(event, "name"), document_text(event, "subject"), document_text(event, "text"));
+		return;
+	}
+	if (strcmp(name, "destroy") == 0)
+		fputs("[DESTROY] ", out);
+	else
+		fputs(strcmp(name, "new") == 0 ? "    [NEW] " : " [UPDATE] ", out);
+	print_flow(out, event, strcmp(name, "destroy") != 0);
+	fputc('\n', out);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Answers for people: the status screen and the tables. Colour only where a
+ * terminal shows it.
+ */
+#ifndef SLUICE_CTL_SCREEN_H
+#define SLUICE_CTL_SCREEN_H
+
+#include <stdio.h>
+
+#include "daemon/ctl/document.h"
+
+/** screen_init() - find out whether @out is a terminal that shows colour (NO_COLOR is heeded) */
+void screen_init(FILE *out);
+
+/** screen_status() - the answer to `status`, at most 24 lines of 80 columns */
+void screen_status(FILE *out, const struct document *status);
+
+/* Lines of the tables; the heads come first, once. */
+void screen_mapping_head(FILE *out);
+void screen_mapping(FILE *out, const struct document *mapping);
+void screen_pool_head(FILE *out);
+void screen_pool(FILE *out, const struct document *pool);
+
+/** screen_rule() - one line of the ruleset, with its place as a comment */
+void screen_rule(FILE *out, const struct document *rule);
+
+#endif

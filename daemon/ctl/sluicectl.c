@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sluicectl: asks the daemon and shows what it says.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/document.h"
+#include "daemon/ctl/flow.h"
+#include "daemon/ctl/screen.h"
+
+#define DEFAULT_SOCKET "/run/sluice/control.sock"
+
+/* What the exit code says. */
+enum outcome {
+	OUTCOME_GOOD = 0,
+	OUTCOME_REFUSED = 1,
+	OUTCOME_USAGE = 2,
+	OUTCOME_NO_DAEMON = 3,
+};
+
+#define WORD_LIMIT 16
+
+struct options {
+	const char *socket;
+	bool json;
+	bool timestamps;
+	size_t word_count;
+	struct document_word words[WORD_LIMIT];
+};
+
+struct verb {
+	const char *word;
+	bool filter;	 /* takes conntrack's filter words */
+	bool timestamps; /* takes -t */
+	/* A listing has a line printer and may have a head; other answers are shown whole. */
+	void (*head)(FILE *out);
+	void (*line)(FILE *out, const struct document *line);
+	void (*whole)(FILE *out, const struct document *answer);
+};
+
+static void show_nothing(FILE *out, const struct document *answer)
+{
+	(void)out;
+	if (*document_text(answer, "message"))
+		fputs(document_text(answer, "message"), stderr);
+}
+
+static void show_text(FILE *out, const struct document *answer)
+{
+	fputs(document_text(answer, "text"), out);
+}
+
+static void show_deleted(FILE *out, const struct document *answer)
+{
+	fprintf(out, "%lld flow entries have been deleted.\n", (long long)document_integer(answer, "deleted"));
+}
+
+static const struct verb verbs[] = {
+	{ .word = "status", .whole = screen_status },
+	{ .word = "sessions", .filter = true, .line = flow_print_session },
+	{ .word = "mappings", .head = screen_mapping_head, .line = screen_mapping },
+	{ .word = "pools", .head = screen_pool_head, .line = screen_pool },
+	{ .word = "rules", .line = screen_rule },
+	{ .word = "events", .timestamps = true },
+	{ .word = "metrics", .whole = show_text },
+	{ .word = "check", .whole = show_nothing },
+	{ .word = "reload", .whole = show_nothing },
+	{ .word = "delete", .filter = true, .whole = show_deleted },
+	{ .word = "reset", .whole = show_nothing },
+};
+
+static const char help[] = "Usage: sluicectl [-s SOCKET] [-j] VERB [OPTION]...\n"
+			   "\n"
+			   "  status             one screen: sessions, pressure, pools, queue, drops, alerts\n"
+			   "  sessions [FILTER]  the sessions, in the format of conntrack -L\n"
+			   "  mappings           internal and external endpoints that belong together\n"
+			   "  pools              external ports, by address and protocol\n"
+			   "  rules              the ruleset in force, with the lines it was read from\n"
+			   "  events [-t]        what happens, in the format of conntrack -E; -t: with times\n"
+			   "  metrics            everything counted, as Prometheus text\n"
+			   "  check              would the configuration file be taken?\n"
+			   "  reload             take the configuration file; sessions stay\n"
+			   "  delete FILTER      end sessions\n"
+			   "  reset              let the counters of status begin at zero\n"
+			   "\n"
+			   "FILTER: -p PROTOCOL  -f ipv4|ipv6  -s SRC[/BITS]  -d DST[/BITS]  --sport N\n"
+			   "        --dport N  -r REPLY-SRC[/BITS]  -q REPLY-DST[/BITS]  --state STATE\n"
+			   "        -u assured|unreplied|seen_reply\n"
+			   "\n"
+			   "  -s, --socket PATH  default " DEFAULT_SOCKET "\n"
+			   "  -j, --json         JSON, one object a line\n"
+			   "      --version, --help\n"
+			   "Exit: 0, 1 refused, 2 usage, 3 no daemon.\n";
+
+static enum outcome usage(const char *format, const char *what)
+{
+	fputs("sluicectl: ", stderr);
+	fprintf(stderr, format, what);
+	fputs("\nTry 'sluicectl --help'.\n", stderr);
+	return OUTCOME_USAGE;
+}
+
+/* ----------------------------------------------------------------- options */
+
+enum {
+	OPTION_SPORT = 256,
+	OPTION_DPORT,
+	OPTION_REPLY_SPORT,
+	OPTION_REPLY_DPORT,
+	OPTION_STATE,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+/* conntrack's options, its long names included, and what the daemon calls them. */
+static const struct option filter_options[] = {
+	{ "protonum", required_argument, NULL, 'p' },
+	{ "proto", required_argument, NULL, 'p' },
+	{ "family", required_argument, NULL, 'f' },
+	{ "src", required_argument, NULL, 's' },
+	{ "orig-src", required_argument, NULL, 's' },
+	{ "dst", required_argument, NULL, 'd' },
+	{ "orig-dst", required_argument, NULL, 'd' },
+	{ "reply-src", required_argument, NULL, 'r' },
+	{ "reply-dst", required_argument, NULL, 'q' },
+	{ "status", required_argument, NULL, 'u' },
+	{ "sport", required_argument, NULL, OPTION_SPORT },
+	{ "orig-port-src", required_argument, NULL, OPTION_SPORT },
+	{ "dport", required_argument, NULL, OPTION_DPORT },
+	{ "orig-port-dst", required_argument, NULL, OPTION_DPORT },
+	{ "reply-port-src", required_argument, NULL, OPTION_REPLY_SPORT },
+	{ "reply-port-dst", required_argument, NULL, OPTION_REPLY_DPORT },
+	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct option stream_options[] = {
+	{ "timestamp", no_argument, NULL, 't' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct option first_options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char *filter_word(int option)
+{
+	switch (option) {
+	case 'p':
+		return "protocol";
+	case 'f':
+		return "family";
+	case 's':
+		return "src";
+	case 'd':
+		return "dst";
+	case 'r':
+		return "reply_src";
+	case 'q':
+		return "reply_dst";
+	case 'u':
+		return "status";
+	case OPTION_SPORT:
+		return "sport";
+	case OPTION_DPORT:
+		return "dport";
+	case OPTION_REPLY_SPORT:
+		return "reply_sport";
+	case OPTION_REPLY_DPORT:
+		return "reply_dport";
+	default:
+		return "state";
+	}
+}
+
+static int show_help(void)
+{
+	fputs(help, stdout);
+	return OUTCOME_GOOD;
+}
+
+/* Options that stand before the verb. Return: an outcome to end with, or -1. */
+static int parse_first(int argc, char **argv, struct options *options)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+s:j", first_options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'j':
+			options->json = true;
+			break;
+		case OPTION_HELP:
+			return show_help();
+		case OPTION_VERSION:
+			puts("sluicectl " SLUICE_VERSION);
+			return OUTCOME_GOOD;
+		default:
+			fputs("Try 'sluicectl --help'.\n", stderr);
+			return OUTCOME_USAGE;
+		}
+	}
+	return -1;
+}
+
+/* Options that stand after it, @argv[0] being the verb. Return: as parse_first(). */
+static int parse_verb(int argc, char **argv, const struct verb *verb, struct options *options)
+{
+	const char *letters = verb->filter ? "p:f:s:d:r:q:u:j" : verb->timestamps ? "tj" : "j";
+	const struct option *names = verb->filter	? filter_options
+				     : verb->timestamps ? stream_options
+							: stream_options + 1;
+	int option;
+
+	optind = 0; /* begin anew: glibc's word for it */
+	while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return show_help();
+		if (option == '?') {
+			fputs("Try 'sluicectl --help'.\n", stderr);
+			return OUTCOME_USAGE;
+		}
+		if (option == 'j') {
+			options->json = true;
+		} else if (option == 't') {
+			options->timestamps = true;
+		} else {
+			if (options->word_count == WORD_LIMIT)
+				return usage("too many options for %s", verb->word);
+			options->words[options->word_count++] = (struct document_word){ filter_word(option), optarg };
+		}
+	}
+	if (optind < argc)
+		return usage("unexpected argument: %s", argv[optind]);
+	if (strcmp(verb->word, "delete") == 0 && !options->word_count)
+		return usage("%s needs a filter", verb->word);
+	return -1;
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static enum outcome no_daemon(const struct options *options, int error)
+{
+	if (error == -EACCES || error == -EPERM) {
+		fprintf(stderr, "sluicectl: %s: %s\n", options->socket, strerror(-error));
+		return OUTCOME_REFUSED;
+	}
+	if (error == 0)
+		fputs("sluicectl: the daemon closed the connection\n", stderr);
+	else if (error == -EAGAIN)
+		fputs("sluicectl: the daemon does not answer\n", stderr);
+	else
+		fprintf(stderr, "sluicectl: no daemon at %s: %s\n", options->socket, strerror(-error));
+	return OUTCOME_NO_DAEMON;
+}
+
+/* The daemon says no, and why. */
+static enum outcome refused(const struct document *answer)
+{
+	const char *text = document_text(answer, "error");
+	size_t length = strlen(text);
+
+	/* Diagnostics are whole lines that begin with their place; anything else gets our name. */
+	if (length && text[length - 1] == '\n')
+		fputs(text, stderr);
+	else
+		fprintf(stderr, "sluicectl: %s\n", text);
+	return strcmp(document_text(answer, "kind"), "usage") == 0 ? OUTCOME_USAGE : OUTCOME_REFUSED;
+}
+
+/* The lines of a listing or of a stream, up to its end. */
+static enum outcome show_lines(struct client *client, const struct verb *verb, const struct options *options)
+{
+	struct document *document;
+	ssize_t length;
+	char *line;
+	bool end;
+
+	if (verb->head && !options->json)
+		verb->head(stdout);
+	while ((length = client_receive(client, &line)) > 0) {
+		end = strncmp(line, "{\"end\":", 7) == 0;
+		if (options->json && !end) {
+			puts(line);
+			continue;
+		}
+		document = document_parse(line, (size_t)length);
+		if (!document)
+			continue;
+		if (verb->timestamps)
+			flow_print_event(stdout, document, options->timestamps);
+		else if (!end)
+			verb->line(stdout, document);
+		else if (verb->filter)
+			fprintf(stderr, "sluicectl v" SLUICE_VERSION " (sluice): %lld flow entries have been shown.\n",
+				(long long)document_integer(document, "count"));
+		document_destroy(document);
+		if (end)
+			return OUTCOME_GOOD;
+	}
+	fflush(stdout);
+	return no_daemon(options, (int)length);
+}
+
+static enum outcome show_answer(struct client *client, const struct verb *verb, const struct options *options)
+{
+	enum outcome outcome = OUTCOME_GOOD;
+	struct document *answer;
+	ssize_t length;
+	char *line;
+
+	length = client_receive(client, &line);
+	if (length <= 0)
+		return no_daemon(options, (int)length);
+	answer = document_parse(line, (size_t)length);
+	if (!answer) {
+		fputs("sluicectl: what answers is not sluiced\n", stderr);
+		return OUTCOME_NO_DAEMON;
+	}
+	if (!document_flag(answer, "ok")) {
+		outcome = refused(answer);
+	} else if (document_has(answer, "stream")) {
+		if (verb->timestamps) {
+			client_wait_forever(client);
+			setvbuf(stdout, NULL, _IOLBF, 0);
+		}
+		outcome = show_lines(client, verb, options);
+	} else if (options->json) {
+		puts(line);
+	} else {
+		verb->whole(stdout, answer);
+	}
+	document_destroy(answer);
+	return outcome;
+}
+
+static enum outcome ask(const struct verb *verb, const struct options *options)
+{
+	char *request = document_request(verb->word, options->words, options->word_count);
+	enum outcome outcome;
+	struct client *client;
+	int failed;
+
+	if (!request)
+		return usage("%s: a filter that is no text", verb->word);
+	failed = client_open(options->socket, &client);
+	if (failed) {
+		free(request);
+		return no_daemon(options, failed);
+	}
+	failed = client_send(client, request);
+	/* A daemon that hangs up at once may have said why. */
+	if (failed && failed != -EPIPE && failed != -ECONNRESET)
+		outcome = no_daemon(options, failed);
+	else
+		outcome = show_answer(client, verb, options);
+	free(request);
+	client_close(client);
+	return outcome;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .socket = DEFAULT_SOCKET };
+	const struct verb *verb = NULL;
+	int outcome;
+
+	outcome = parse_first(argc, argv, &options);
+	if (outcome >= 0)
+		return outcome;
+	if (optind == argc)
+		return usage("%s", "what shall I ask?");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].word, argv[optind]) == 0)
+			verb = &verbs[i];
+	if (!verb)
+		return usage("unknown verb: %s", argv[optind]);
+	outcome = parse_verb(argc - optind, argv + optind, verb, &options);
+	if (outcome >= 0)
+		return outcome;
+	screen_init(stdout);
+	outcome = (int)ask(verb, &options);
+	if (fflush(stdout) == EOF && outcome == OUTCOME_GOOD) {
+		perror("sluicectl: standard output");
+		return OUTCOME_REFUSED;
+	}
+	return outcome;
+}
