@@ -66,6 +66,18 @@ static uint64_t replace_identifier(struct packet *packet, uint8_t *l4, const str
 	return replace_port(l4 + 4, packet->icmp.id);
 }
 
+/*
+ * The one message whose bytes may all be zero: an echo reply with identifier and
+ * sequence 0. Its checksum is 0xffff, and an incremental update cannot tell the sum 0
+ * from the sum 0xffff, which gives 0.
+ */
+static void update_icmp(struct packet *packet, uint8_t *l4, uint64_t delta)
+{
+	checksum_update(l4 + 2, delta);
+	if (checksum_load32(l4) == 0 && !packet->fragment)
+		rewrite_finish_checksum(packet);
+}
+
 static void store_crc(uint8_t *l4, uint32_t length)
 {
 	uint32_t crc = checksum_crc32c(l4, length);
@@ -137,7 +149,7 @@ void rewrite_tuple(struct packet *packet, const struct tuple *to, bool checksum_
 	case PROTOCOL_ICMP:
 		delta = replace_identifier(packet, l4, to);
 		if (!checksum_unfinished)
-			checksum_update(l4 + 2, delta);
+			update_icmp(packet, l4, delta);
 		break;
 	case PROTOCOL_ICMPV6:
 		delta += replace_identifier(packet, l4, to);

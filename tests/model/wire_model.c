@@ -200,27 +200,44 @@ void wire_unfinish(struct wire *wire)
 	field[1] = (uint8_t)sum;
 }
 
-bool wire_checksums_right(const struct packet *packet)
+void wire_seal_ipv4(uint8_t *header, size_t length)
+{
+	if (length >= 20 && header[0] >> 4 == 4 && (header[0] & 15u) >= 5 && (header[0] & 15u) * 4 <= length)
+		seal_ipv4_header(header);
+}
+
+/* A copy of a parsed packet with every checksum as it must be. */
+static const uint8_t *corrected(const struct packet *packet)
 {
 	static struct wire wire;
 	uint8_t *l4 = wire.bytes + packet->l4_offset;
 
-	wire = (struct wire){ .family = packet->family, .protocol = packet->tuple.protocol, .length = packet->length };
-	memcpy(wire.bytes, packet->bytes, packet->length);
+	wire.family = packet->family;
+	wire.protocol = packet->tuple.protocol;
+	wire.length = packet->length;
 	wire.l4 = packet->l4_offset;
+	memcpy(wire.bytes, packet->bytes, packet->length);
 	if (wire.family == FAMILY_IPV4)
 		seal_ipv4_header(wire.bytes);
-	if (!packet->fragment) {
-		if (wire.protocol == PROTOCOL_UDP)
-			wire.no_checksum = l4[6] == 0 && l4[7] == 0;
-		if (wire.protocol == PROTOCOL_SCTP || wire.no_checksum)
-			seal_transport(&wire);
-		else if (has_ports(wire.protocol) || packet_is_icmp(packet))
-			transport_checksum(wire.family, wire.bytes + packet->pseudo_source,
-					   wire.bytes + packet->pseudo_destination, wire.protocol, l4,
-					   packet->l4_length);
-	}
-	return memcmp(wire.bytes, packet->bytes, packet->length) == 0;
+	if (packet->fragment)
+		return wire.bytes;
+	wire.no_checksum = wire.protocol == PROTOCOL_UDP && l4[6] + l4[7] == 0;
+	if (wire.protocol == PROTOCOL_SCTP || wire.no_checksum)
+		seal_transport(&wire);
+	else if (has_ports(wire.protocol) || packet_is_icmp(packet))
+		transport_checksum(wire.family, wire.bytes + packet->pseudo_source,
+				   wire.bytes + packet->pseudo_destination, wire.protocol, l4, packet->l4_length);
+	return wire.bytes;
+}
+
+bool wire_checksums_right(const struct packet *packet)
+{
+	return memcmp(corrected(packet), packet->bytes, packet->length) == 0;
+}
+
+void wire_correct(struct packet *packet)
+{
+	memcpy(packet->bytes, corrected(packet), packet->length);
 }
 
 /* ----------------------------------------------------------------- packets */

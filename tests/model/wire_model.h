@@ -65,6 +65,10 @@ void wire_translate(struct wire *wire, const struct tuple *to);
 uint16_t wire_sum(uint32_t sum, const uint8_t *bytes, size_t length);
 /* Does a parsed packet hold the checksums that it must? For fuzzing: offsets are the parser's. */
 bool wire_checksums_right(const struct packet *packet);
+/* Make them so. */
+void wire_correct(struct packet *packet);
+/* The checksum of an IPv4 header, if @length bytes hold one. */
+void wire_seal_ipv4(uint8_t *header, size_t length);
 
 /**
  * wire_quote() - an ICMP error about @about

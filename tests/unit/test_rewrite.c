@@ -204,6 +204,32 @@ static void first_fragment_checksum_follows(void **unused)
 	assert_memory_equal(wire.bytes + 12, expected.bytes + 12, 48);
 }
 
+/* An echo reply of zeros has the checksum 0xffff, and a receiver refuses 0. */
+static void icmp_of_zeros(void **unused)
+{
+	struct wire_shape shape = { .tuple = { .source = { wire_address("192.0.2.1"), be16_from_host(8) },
+					       .destination = { wire_address("10.0.0.2"), be16_from_host(0) },
+					       .protocol = PROTOCOL_ICMP },
+				    .reply = true };
+	uint64_t state = seed;
+	struct packet packet;
+	struct tuple to = shape.tuple;
+
+	(void)unused;
+	wire_build(&wire, &shape, &state);
+	memset(wire.bytes + 20, 0, 8);
+	wire_seal(&wire);
+	assert_int_equal(wire.bytes[22] << 8 | wire.bytes[23], 0xffff);
+	to.destination.address = wire_address("198.51.100.7");
+	rewrite_and_compare(&to, false);
+	to.destination.port = be16_from_host(5);
+	rewrite_and_compare(&to, false);
+	to.destination.port = be16_from_host(0);
+	rewrite_and_compare(&to, false);
+	assert_int_equal(packet_parse(&packet, wire.bytes, wire.length), REASON_NONE);
+	assert_int_equal(wire.bytes[22] << 8 | wire.bytes[23], 0xffff);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +240,7 @@ int main(void)
 		cmocka_unit_test(wrong_checksum_stays_wrong),
 		cmocka_unit_test(later_fragment_has_only_addresses),
 		cmocka_unit_test(first_fragment_checksum_follows),
+		cmocka_unit_test(icmp_of_zeros),
 	};
 
 	seed = wire_seed();
