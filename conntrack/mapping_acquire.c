@@ -28,7 +28,7 @@ static bool fits(const struct search *search, const struct mapping *mapping)
 	       (!protocol_has_ports(request->protocol) || (port >= search->port_first && port <= search->port_last));
 }
 
-static uint32_t share_bound(const struct search *search, enum behaviour behaviour, bool *clash)
+static uint32_t share_like(const struct search *search, enum behaviour behaviour, bool *clash)
 {
 	const struct mapping_request *request = search->request;
 	const struct mappings *mappings = search->mappings;
@@ -55,15 +55,17 @@ static uint32_t share_bound(const struct search *search, enum behaviour behaviou
 /* A mapping to share. @clash: one fits, but not towards this peer. */
 static uint32_t share(const struct search *search, bool *clash)
 {
+	const enum behaviour bound = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 	enum behaviour behaviour = search->request->behaviour;
 	uint32_t index = MAPPING_NONE;
 
-	if (protocol_has_ports(search->request->protocol))
-		index = share_bound(search, behaviour, clash);
+	if (!protocol_has_ports(search->request->protocol))
+		behaviour = bound;
+	if (behaviour != bound)
+		index = share_like(search, behaviour, clash);
 	/* One made when ports were scarce is bound to its peer, whatever the behaviour. */
-	if (index == MAPPING_NONE &&
-	    (behaviour != BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT || !protocol_has_ports(search->request->protocol)))
-		index = share_bound(search, BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT, clash);
+	if (index == MAPPING_NONE && search->mappings->bound)
+		index = share_like(search, bound, clash);
 	return index;
 }
 

@@ -98,6 +98,8 @@ static bool take_from(struct search *search, uint32_t pool)
 	if (pool == POOL_NONE)
 		return false;
 	pools_widen(pools, pool, search->port_first, search->port_last);
+	if (pools->list[pool].free == 0)
+		return false;
 	for (unsigned int i = 0; i < ADOPTIONS; i++) {
 		int32_t port = pools_take(pools, pool, &wish);
 
@@ -132,6 +134,8 @@ static uint32_t room_at(const struct search *search, const struct address *addre
 
 	if (pool == POOL_NONE)
 		return (uint32_t)search->port_last - search->port_first + 1;
+	if (pools->list[pool].free == 0)
+		return 0;
 	return ports_free(&pools->ports[pool], search->port_first, search->port_last);
 }
 
@@ -148,7 +152,7 @@ static struct address draw_address(const struct search *search)
 	return room_at(search, &a) >= room_at(search, &b) ? a : b;
 }
 
-/* An address of the range that has no pool yet, hence all of its ports; or POOL_NONE. */
+/* The pool of an address of the range that had none, hence all of its ports; or POOL_NONE. */
 static uint32_t open_unopened(struct search *search)
 {
 	const struct mapping_request *request = search->request;
@@ -169,6 +173,7 @@ static bool take_exclusive(struct search *search)
 	const struct mapping_request *request = search->request;
 	struct mappings *mappings = search->mappings;
 	struct address address = request->address_first;
+	uint32_t roomiest, present;
 
 	if (search->paired_host != HOST_NONE)
 		address = mappings->hosts.list[search->paired_host].external;
@@ -178,9 +183,10 @@ static bool take_exclusive(struct search *search)
 		return true;
 	if (search->address_count == 1 || search->paired_host != HOST_NONE)
 		return false;
-	return take_from(search, pools_roomiest(&mappings->pools, &request->address_first, &request->address_last,
-						request->protocol, search->port_first, search->port_last)) ||
-	       take_from(search, open_unopened(search));
+	roomiest = pools_roomiest(&mappings->pools, &request->address_first, &request->address_last, request->protocol,
+				  search->port_first, search->port_last, &present);
+	return take_from(search, roomiest) ||
+	       (present < search->address_count && take_from(search, open_unopened(search)));
 }
 
 /* ------------------------------------------------------------ an overloaded port */

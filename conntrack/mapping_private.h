@@ -50,6 +50,7 @@ struct mappings {
 	uint32_t hold_ms;
 	uint32_t first_held, last_held; /* in the order of their end */
 	uint32_t unowned;		/* have a port that no pool counts */
+	uint32_t bound;			/* to one peer's endpoint */
 	struct mono now;		/* the latest time seen */
 	uint64_t key[2];
 	struct hosts hosts;

@@ -85,6 +85,13 @@ static uint32_t *bucket_of(const struct pools *pools, const struct address *addr
 	return &pools->buckets[hash_bytes(pools->key, bytes, sizeof(bytes)) & pools->bucket_mask];
 }
 
+static void reckon_free(struct pools *pools, uint32_t index)
+{
+	const struct ports *ports = &pools->ports[index];
+
+	pools->list[index].free = ports->halves[0].free + ports->halves[1].free;
+}
+
 static void reckon_span(struct pools *pools, uint32_t index)
 {
 	struct pool *pool = &pools->list[index];
@@ -124,6 +131,7 @@ int pools_set_reservations(struct pools *pools, const struct pool_reservation *l
 			continue;
 		ports_unreserve(&pools->ports[i], 0, PORTS_COUNT - 1);
 		reserve_ports(pools, i);
+		reckon_free(pools, i);
 		reckon_span(pools, i);
 	}
 	return 0;
@@ -183,6 +191,7 @@ uint32_t pools_open(struct pools *pools, const struct address *address, uint8_t 
 	*bucket = index;
 	ports_init(&pools->ports[index]);
 	reserve_ports(pools, index);
+	reckon_free(pools, index);
 	return index;
 }
 
@@ -198,19 +207,22 @@ void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t l
 }
 
 uint32_t pools_roomiest(const struct pools *pools, const struct address *first, const struct address *last,
-			uint8_t protocol, uint16_t port_first, uint16_t port_last)
+			uint8_t protocol, uint16_t port_first, uint16_t port_last, uint32_t *present)
 {
 	uint32_t best = POOL_NONE, most = 0;
 
+	*present = 0;
 	for (uint32_t i = 0; i < pools->count; i++) {
 		const struct pool *pool = &pools->list[i];
-		const struct ports *ports = &pools->ports[i];
-		uint32_t room = ports->halves[0].free + ports->halves[1].free;
+		uint32_t room;
 
-		/* What is free anywhere bounds what is free in the range. */
-		if (pool->protocol != protocol || room <= most || !address_within(&pool->address, first, last))
+		if (pool->protocol != protocol || !address_within(&pool->address, first, last))
 			continue;
-		room = ports_free(ports, port_first, port_last);
+		(*present)++;
+		/* What is free anywhere bounds what is free in the range. */
+		if (pool->free <= most)
+			continue;
+		room = ports_free(&pools->ports[i], port_first, port_last);
 		if (room > most) {
 			most = room;
 			best = i;
@@ -224,6 +236,7 @@ static void note_used(struct pools *pools, uint32_t index)
 	struct pool *pool = &pools->list[index];
 	uint32_t used = pools->ports[index].used;
 
+	reckon_free(pools, index);
 	pool->peak = used > pool->peak ? used : pool->peak;
 	pressure_update(&pool->pressure, used, pool->span);
 }

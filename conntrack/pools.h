@@ -29,6 +29,7 @@ struct pool_reservation {
 /**
  * struct pool - one external address and protocol
  * @first, @last: all ranges that were asked for so far lie within
+ * @free: free ports of all; here, because the ports themselves are too large to look at 64 of
  * @span: ports of that range that are not reserved
  * @shared: mappings beyond the first on their port, in sum
  */
@@ -37,7 +38,7 @@ struct pool {
 	uint8_t protocol;
 	bool active;
 	uint16_t first, last;
-	uint32_t span, peak, shared;
+	uint32_t free, span, peak, shared;
 	uint32_t next; /* in its hash bucket */
 	uint64_t refused;
 	struct pressure pressure;
@@ -85,10 +86,12 @@ void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t l
 /**
  * pools_roomiest() - of the pools that exist from @first to @last, the one with most free ports
  *
+ * @present: receives how many of the addresses have a pool
+ *
  * Return: its index, or POOL_NONE when none has a free port from @port_first to @port_last.
  */
 uint32_t pools_roomiest(const struct pools *pools, const struct address *first, const struct address *last,
-			uint8_t protocol, uint16_t port_first, uint16_t port_last);
+			uint8_t protocol, uint16_t port_first, uint16_t port_last, uint32_t *present);
 
 /* A port of that pool is taken or given back: counted for overloaded ports. */
 int32_t pools_take(struct pools *pools, uint32_t index, const struct ports_wish *wish);
