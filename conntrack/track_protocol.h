@@ -63,6 +63,8 @@ static inline bool tcp_after(uint32_t a, uint32_t b)
 #define TCP_WINDOW_LIMIT (UINT32_C(1) << 30)
 /* How far back a late duplicate may lie, however small the windows are. */
 #define TCP_LOOKBACK 66000
+/* After a pick-up: how much larger the windows may be that nobody saw. */
+#define TCP_UNSEEN_WINDOW (UINT32_C(1) << 26)
 
 /* True when these flags may stand together in a packet. */
 bool tcp_flags_valid(uint8_t flags);

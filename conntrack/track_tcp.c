@@ -49,10 +49,14 @@ static struct track_result tcp_open(union track *track, const struct packet *pac
 static struct track_result syn_sent_original(struct tcp_step *step)
 {
 	const struct tcp_segment *segment = &step->segment;
+	uint32_t initial = step->receiver->maxack;
+	/* Its SYN again, with the ACK of a simultaneous open; or what follows the SYN, a keepalive perhaps. */
+	bool fits = segment->sequence == initial ||
+		    (!(segment->flags & TCP_SYN) && !tcp_before(segment->sequence, step->sender->end) &&
+		     !tcp_after(segment->sequence, step->sender->end + TCP_LOOKBACK));
 
 	/* With no answer in sight the path is asymmetric, or somebody guesses. */
-	if (!step->settings->tcp_loose || tcp_before(segment->sequence, step->sender->end) ||
-	    tcp_after(segment->sequence, step->sender->end + TCP_LOOKBACK) || segment->flags & TCP_SYN)
+	if (!step->settings->tcp_loose || !fits)
 		return track_invalid(REASON_OUT_OF_WINDOW, step->current);
 	pick_up(step);
 	tcp_count_repeats(step);

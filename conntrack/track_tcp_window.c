@@ -127,10 +127,11 @@ static uint16_t window_units(uint32_t window, unsigned int scale)
 static uint32_t lookback(const struct tcp_side *side)
 {
 	uint32_t window = (uint32_t)side->maxwin << side->scale;
+	uint32_t least = side->flags & TCP_SIDE_LENIENT ? TCP_UNSEEN_WINDOW : TCP_LOOKBACK;
 
 	if (!(side->flags & TCP_SIDE_SEEN))
 		return TCP_WINDOW_LIMIT;
-	return window > TCP_LOOKBACK ? window : TCP_LOOKBACK;
+	return window > least ? window : least;
 }
 
 void tcp_window_note_syn(struct track_tcp *tcp, const struct tcp_segment *segment)
@@ -253,7 +254,7 @@ static uint32_t upper_edge(const struct track_tcp *tcp, enum direction direction
 	/* Who never sees the receiver's windows cannot know the edge. */
 	if (!(receiver->flags & TCP_SIDE_SEEN))
 		return sender->end + TCP_WINDOW_LIMIT;
-	return sender->maxend;
+	return sender->maxend + (sender->flags & TCP_SIDE_LENIENT ? TCP_UNSEEN_WINDOW : 0);
 }
 
 /* The left edge for data of that side; old duplicates down to it are harmless. */
@@ -275,10 +276,11 @@ bool tcp_window_admits_acknowledgement(const struct track_tcp *tcp, enum directi
 	uint32_t top = receiver->end, bottom;
 
 	/* Data that went by before the pick-up may still be acknowledged. */
-	if (!(receiver->flags & TCP_SIDE_SEEN))
-		top = receiver->end + TCP_WINDOW_LIMIT;
-	else if (receiver->flags & TCP_SIDE_LENIENT && !(receiver->flags & TCP_SIDE_FIN))
-		top = later(receiver->end, receiver->maxend);
+	if (receiver->flags & TCP_SIDE_LENIENT && !(receiver->flags & TCP_SIDE_FIN)) {
+		bool both = sender->flags & receiver->flags & TCP_SIDE_SEEN;
+
+		top = both ? later(top, receiver->maxend) + TCP_UNSEEN_WINDOW : top + TCP_WINDOW_LIMIT;
+	}
 	if (tcp_after(segment->acknowledgement, top) || tcp_after(sack, top))
 		return false;
 	if (handshake && !(sender->flags & TCP_SIDE_ACKED))
@@ -291,10 +293,15 @@ bool tcp_window_admits(const struct track_tcp *tcp, enum direction direction, co
 {
 	uint32_t upper = upper_edge(tcp, direction);
 
-	if (tcp_after(segment->sequence, upper) || tcp_before(segment->end, lower_edge(tcp, direction)))
+	/* Whoever probed a closed window with a byte acknowledges from behind that byte. */
+	if (segment->end == segment->sequence)
+		upper = later(upper + 1, tcp->side[direction].end);
+	if (tcp_after(segment->sequence, upper))
+		return false;
+	if (tcp_before(segment->end, lower_edge(tcp, direction)))
 		return false;
 	/* Nothing comes after a FIN that its receiver has seen. */
-	if (tcp_window_fin_acked(tcp, direction) && tcp_after(segment->end, upper))
+	if (tcp_window_fin_acked(tcp, direction) && tcp_after(segment->end, tcp->side[direction].end))
 		return false;
 	return tcp_window_admits_acknowledgement(tcp, direction, segment);
 }
@@ -306,7 +313,7 @@ bool tcp_window_admits_reset(const struct track_tcp *tcp, enum direction directi
 	uint32_t lower = receiver->flags & TCP_SIDE_ACKED ? receiver->maxack : lower_edge(tcp, direction);
 
 	/* Some endpoints, once closed, answer with the number of their FIN. */
-	if (sender->flags & TCP_SIDE_FIN && sequence == sender->end - 1)
+	if (sequence == sender->end || (sender->flags & TCP_SIDE_FIN && sequence == sender->end - 1))
 		return true;
 	return !tcp_before(sequence, lower) && !tcp_after(sequence, upper_edge(tcp, direction));
 }
