@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -38,6 +39,19 @@ int privileges_make_directory(const char *path)
 	return 0;
 }
 
+/* systemd.exec(5): directories made for us, and handed to us as root's: @variable lists them. */
+static void take_directories(const char *variable, const struct passwd *user)
+{
+	const char *list = getenv(variable);
+	char *copy = list ? strdup(list) : NULL, *rest = NULL;
+
+	for (char *path = copy ? strtok_r(copy, ":", &rest) : NULL; path; path = strtok_r(NULL, ":", &rest)) {
+		if (chown(path, user->pw_uid, user->pw_gid) < 0)
+			log_write(LOG_LEVEL_WARNING, "cannot hand %s over to " USER_NAME ": %m", path);
+	}
+	free(copy);
+}
+
 int privileges_drop(void)
 {
 	const struct passwd *user = geteuid() == 0 ? getpwnam(USER_NAME) : NULL;
@@ -46,6 +60,8 @@ int privileges_drop(void)
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, -1);
 	if (user) {
+		take_directories("RUNTIME_DIRECTORY", user);
+		take_directories("STATE_DIRECTORY", user);
 		result =
 		    capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
 	} else {
@@ -58,6 +74,7 @@ int privileges_drop(void)
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	log_write(LOG_LEVEL_INFO, "running as %s with CAP_NET_ADMIN and CAP_NET_RAW", user ? USER_NAME : "before");
+	log_write(LOG_LEVEL_INFO, "running as %s with CAP_NET_ADMIN and CAP_NET_RAW",
+		  user ? USER_NAME : "the user that started it");
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -285,6 +286,9 @@ static int shell_start(struct shell *shell, const struct options *options)
 	    (error = start_packets(shell, !options->no_gso)) || (error = start_control(shell)) ||
 	    (error = privileges_drop()) || (error = start_table(shell)))
 		return error;
+	if (access(shell->config_path, R_OK) < 0)
+		log_write(LOG_LEVEL_WARNING, "reloads will fail: the daemon's user cannot read %s: %m",
+			  shell->config_path);
 	shell_tick(shell);
 	if (shell->watchdog_ms)
 		shell_watchdog(shell);
