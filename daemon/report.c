@@ -84,6 +84,9 @@ cleanup:
 
 /* ------------------------------------------------------------------- lines */
 
+/* Sixteen digits: what was 0.1 stays 0.1. */
+#define LINE_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
+
 /* A report is the library's value by another name; nobody else sees what it is. */
 static json_t *value_of(struct report *report)
 {
@@ -126,11 +129,11 @@ char *report_line(struct report *report)
 
 	if (!document)
 		return NULL;
-	length = json_dumpb(document, NULL, 0, JSON_COMPACT);
+	length = json_dumpb(document, NULL, 0, LINE_FLAGS);
 	if (length)
 		line = malloc(length + 2);
 	if (line) {
-		json_dumpb(document, line, length, JSON_COMPACT);
+		json_dumpb(document, line, length, LINE_FLAGS);
 		line[length] = '\n';
 		line[length + 1] = '\0';
 	}
@@ -145,7 +148,7 @@ size_t report_line_into(struct report *report, char *line, size_t size)
 
 	if (!document)
 		return 0;
-	length = json_dumpb(document, line, size, JSON_COMPACT);
+	length = json_dumpb(document, line, size, LINE_FLAGS);
 	json_decref(document);
 	if (length == 0 || length + 1 >= size)
 		return 0;
