@@ -64,8 +64,42 @@ void engine_destroy(struct engine *engine)
 	free(engine);
 }
 
+/*
+ * Ports that destination rules forward belong to them: no mapping gets one, or a
+ * client inside could take over what is forwarded (port shadowing, CVE-2021-3773).
+ */
+static int reserve_forwarded(struct engine *engine, const struct prefilter *prefilter)
+{
+	struct pool_reservation *list = calloc(prefilter->match_count + 1, sizeof(*list));
+	size_t count = 0;
+	int error;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < prefilter->match_count; i++) {
+		const struct prefilter_match *match = &prefilter->matches[i];
+
+		/* A rule for whole addresses, without ports, would leave nothing to map. */
+		if (!match->has_protocol || (!match->port_first && !match->port_last))
+			continue;
+		list[count] = (struct pool_reservation){
+			.protocol = match->protocol, .first = match->port_first, .last = match->port_last,
+		};
+		if (match->has_destination && address_equal(&match->destination_first, &match->destination_last))
+			list[count].address = match->destination_first;
+		count++;
+	}
+	error = mappings_set_reservations(engine->mappings, list, count);
+	free(list);
+	return error;
+}
+
 int engine_apply(struct engine *engine, struct configuration *configuration, struct mono now)
 {
+	int error = reserve_forwarded(engine, ruleset_prefilter(configuration->ruleset));
+
+	if (error)
+		return error;
 	if (engine->configuration)
 		ruleset_inherit(configuration->ruleset, engine->configuration->ruleset);
 	engine->now = now;

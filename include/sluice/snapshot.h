@@ -118,6 +118,22 @@ int snapshot_next_mapping(const struct engine *engine, struct snapshot_cursor *c
 			  unsigned int *steps, struct snapshot_mapping *mapping);
 int snapshot_next_pool(const struct engine *engine, struct snapshot_cursor *cursor, struct snapshot_pool *pool);
 
+/* Who holds sessions: a source or a destination; IPv6 counts by /64. */
+struct snapshot_party {
+	struct address address; /* unspecified: all those beyond what is counted one by one */
+	uint32_t sessions;
+	uint32_t expendable; /* of those: unanswered or closing, given up first under pressure */
+};
+
+/**
+ * snapshot_sources(), snapshot_destinations() - those with most sessions, in order
+ *
+ * A destination is where sessions go after translation.
+ * Return: how many of @limit places in @list were filled.
+ */
+size_t snapshot_sources(const struct engine *engine, struct snapshot_party *list, size_t limit);
+size_t snapshot_destinations(const struct engine *engine, struct snapshot_party *list, size_t limit);
+
 /**
  * engine_delete_session() - end one session, its mapping with it when unused
  * Return: false when the handle is stale.
