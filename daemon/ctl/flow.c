@@ -32,7 +32,7 @@ static const char *text(const struct document *session, const char *direction, c
 	return document_text(session, path);
 }
 
-static void print_direction(FILE *out, const struct document *session, const char *direction)
+static void print_direction(FILE *out, const struct document *session, const char *direction, bool accounting)
 {
 	const char *protocol = document_text(session, "protocol");
 	char path[32];
@@ -48,13 +48,12 @@ static void print_direction(FILE *out, const struct document *session, const cha
 	else if (strcmp(protocol, "gre") == 0)
 		fprintf(out, " srckey=0x%" PRIx64 " dstkey=0x%" PRIx64, (uint64_t)number(session, direction, "sport"),
 			(uint64_t)number(session, direction, "dport"));
-	snprintf(path, sizeof(path), "%s.packets", direction);
-	if (document_has(session, path))
+	if (accounting)
 		fprintf(out, " packets=%" PRId64 " bytes=%" PRId64, number(session, direction, "packets"),
 			number(session, direction, "bytes"));
 }
 
-static void print_flow(FILE *out, const struct document *session, bool with_timeout)
+static void print_flow(FILE *out, const struct document *session, bool with_timeout, bool accounting)
 {
 	const char *protocol = document_text(session, "protocol");
 
@@ -63,19 +62,19 @@ static void print_flow(FILE *out, const struct document *session, bool with_time
 		fprintf(out, " %" PRId64, document_integer(session, "timeout_s"));
 	if (has_state(protocol))
 		fprintf(out, " %s", document_text(session, "state"));
-	print_direction(out, session, "original");
+	print_direction(out, session, "original", accounting);
 	if (!document_flag(session, "seen_reply"))
 		fputs(" [UNREPLIED]", out);
-	print_direction(out, session, "reply");
+	print_direction(out, session, "reply", accounting);
 	if (document_flag(session, "fastpath"))
 		fputs(" [OFFLOAD]", out);
 	else if (document_flag(session, "assured"))
 		fputs(" [ASSURED]", out);
 }
 
-void flow_print_session(FILE *out, const struct document *session)
+void flow_print_session(FILE *out, const struct document *session, bool accounting)
 {
-	print_flow(out, session, true);
+	print_flow(out, session, true, accounting);
 	fprintf(out, " mark=%" PRId64 " use=1\n", document_integer(session, "mark"));
 }
 
@@ -94,6 +93,6 @@ void flow_print_event(FILE *out, const struct document *event, bool timestamp)
 		fputs("[DESTROY] ", out);
 	else
 		fputs(strcmp(name, "new") == 0 ? "    [NEW] " : " [UPDATE] ", out);
-	print_flow(out, event, strcmp(name, "destroy") != 0);
+	print_flow(out, event, strcmp(name, "destroy") != 0, false);
 	fputc('\n', out);
 }

@@ -10,8 +10,8 @@
 
 #include "daemon/ctl/document.h"
 
-/** flow_print_session() - a line of `conntrack -L` with accounting on */
-void flow_print_session(FILE *out, const struct document *session);
+/** flow_print_session() - a line of `conntrack -L`; @accounting: as where nf_conntrack_acct is on */
+void flow_print_session(FILE *out, const struct document *session, bool accounting);
 
 /** flow_print_event() - a line of `conntrack -E`, with `-o timestamp` when @timestamp */
 void flow_print_event(FILE *out, const struct document *event, bool timestamp);

@@ -28,6 +28,7 @@ struct options {
 	const char *socket;
 	bool json;
 	bool timestamps;
+	bool accounting;
 	size_t word_count;
 	struct document_word words[WORD_LIMIT];
 };
@@ -36,7 +37,10 @@ struct verb {
 	const char *word;
 	bool filter;	 /* takes conntrack's filter words */
 	bool timestamps; /* takes -t */
-	/* A listing has a line printer and may have a head; other answers are shown whole. */
+	/*
+	 * A listing has a line printer and may have a head; other answers are shown
+	 * whole. Sessions and events, whose options say how, have neither.
+	 */
 	void (*head)(FILE *out);
 	void (*line)(FILE *out, const struct document *line);
 	void (*whole)(FILE *out, const struct document *answer);
@@ -61,7 +65,7 @@ static void show_deleted(FILE *out, const struct document *answer)
 
 static const struct verb verbs[] = {
 	{ .word = "status", .whole = screen_status },
-	{ .word = "sessions", .filter = true, .line = flow_print_session },
+	{ .word = "sessions", .filter = true },
 	{ .word = "mappings", .head = screen_mapping_head, .line = screen_mapping },
 	{ .word = "pools", .head = screen_pool_head, .line = screen_pool },
 	{ .word = "rules", .line = screen_rule },
@@ -135,6 +139,7 @@ static const struct option filter_options[] = {
 	{ "reply-port-src", required_argument, NULL, OPTION_REPLY_SPORT },
 	{ "reply-port-dst", required_argument, NULL, OPTION_REPLY_DPORT },
 	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "accounting", no_argument, NULL, 'a' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -220,7 +225,7 @@ static int parse_first(int argc, char **argv, struct options *options)
 /* Options that stand after it, @argv[0] being the verb. Return: as parse_first(). */
 static int parse_verb(int argc, char **argv, const struct verb *verb, struct options *options)
 {
-	const char *letters = verb->filter ? "p:f:s:d:r:q:u:j" : verb->timestamps ? "tj" : "j";
+	const char *letters = verb->filter ? "p:f:s:d:r:q:u:aj" : verb->timestamps ? "tj" : "j";
 	const struct option *names = verb->filter	? filter_options
 				     : verb->timestamps ? stream_options
 							: stream_options + 1;
@@ -236,6 +241,8 @@ static int parse_verb(int argc, char **argv, const struct verb *verb, struct opt
 		}
 		if (option == 'j') {
 			options->json = true;
+		} else if (option == 'a') {
+			options->accounting = true;
 		} else if (option == 't') {
 			options->timestamps = true;
 		} else {
@@ -282,6 +289,19 @@ static enum outcome refused(const struct document *answer)
 	return strcmp(document_text(answer, "kind"), "usage") == 0 ? OUTCOME_USAGE : OUTCOME_REFUSED;
 }
 
+static void show_line(const struct document *line, bool end, const struct verb *verb, const struct options *options)
+{
+	if (end && verb->filter)
+		fprintf(stderr, "sluicectl v" SLUICE_VERSION " (sluice): %lld flow entries have been shown.\n",
+			(long long)document_integer(line, "count"));
+	else if (verb->timestamps)
+		flow_print_event(stdout, line, options->timestamps);
+	else if (verb->filter)
+		flow_print_session(stdout, line, options->accounting);
+	else if (!end)
+		verb->line(stdout, line);
+}
+
 /* The lines of a listing or of a stream, up to its end. */
 static enum outcome show_lines(struct client *client, const struct verb *verb, const struct options *options)
 {
@@ -301,13 +321,7 @@ static enum outcome show_lines(struct client *client, const struct verb *verb, c
 		document = document_parse(line, (size_t)length);
 		if (!document)
 			continue;
-		if (verb->timestamps)
-			flow_print_event(stdout, document, options->timestamps);
-		else if (!end)
-			verb->line(stdout, document);
-		else if (verb->filter)
-			fprintf(stderr, "sluicectl v" SLUICE_VERSION " (sluice): %lld flow entries have been shown.\n",
-				(long long)document_integer(document, "count"));
+		show_line(document, end, verb, options);
 		document_destroy(document);
 		if (end)
 			return OUTCOME_GOOD;
