@@ -88,8 +88,6 @@ static enum reason parse_ipv4(struct packet *packet, struct cursor *cursor)
 	total = host16(header + 2);
 	if (header_length < IPV4_HEADER || total < header_length || total > cursor->length)
 		return REASON_BAD_IP_HEADER;
-	cursor->length = total; /* what follows is link padding */
-	cursor_skip(cursor, header_length - IPV4_HEADER);
 	if (checksum_fold(checksum_add(0, header, header_length)) != 0xffff)
 		return REASON_BAD_IP_CHECKSUM;
 	if (header_length > IPV4_HEADER && !ipv4_options_valid(header + IPV4_HEADER, header_length - IPV4_HEADER))

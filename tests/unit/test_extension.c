@@ -57,6 +57,11 @@ static const struct chain_case chains[] = {
 	{ "routing type 4, done", 43, 8, { UDP, 0, 4, 0, 0, 0, 0, 0 }, REASON_NONE },
 	{ "routing type 4, not done", 43, 8, { UDP, 0, 4, 1, 0, 0, 0, 0 }, REASON_BAD_EXTENSION },
 	{ "routing type 2 too short", 43, 8, { UDP, 0, 2, 1, 0, 0, 0, 0 }, REASON_BAD_EXTENSION },
+	{ "routing type 2, two segments",
+	  43,
+	  24,
+	  { UDP, 2, 2, 2, 0, 0, 0, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 },
+	  REASON_BAD_EXTENSION },
 	{ "AH", 51, 12, { UDP, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1 }, REASON_NONE },
 	{ "AH of 8 bytes", 51, 8, { UDP, 0, 0, 0, 0, 0, 0, 1 }, REASON_NONE },
 	{ "AH longer than the packet", 51, 8, { UDP, 9, 0, 0, 0, 0, 0, 1 }, REASON_SHORT_HEADER },
@@ -107,15 +112,15 @@ static void fragment_fields(void **unused)
 	struct packet packet;
 
 	(void)unused;
-	chain(chains[16].bytes, 8, 44);
+	chain(chains[17].bytes, 8, 44);
 	assert_int_equal(parse(&packet), REASON_NONE);
 	assert_false(packet.fragment || packet.later_fragment);
 	assert_true(packet_checksum_valid(&packet));
-	chain(chains[17].bytes, 8, 44);
+	chain(chains[18].bytes, 8, 44);
 	assert_int_equal(parse(&packet), REASON_NONE);
 	assert_true(packet.fragment && !packet.later_fragment);
 	assert_int_equal(be16_to_host(packet.tuple.destination.port), 443);
-	chain(chains[18].bytes, 8, 44);
+	chain(chains[19].bytes, 8, 44);
 	assert_int_equal(parse(&packet), REASON_NONE);
 	assert_true(packet.fragment && packet.later_fragment);
 	assert_int_equal(packet.tuple.destination.port.raw, 0);

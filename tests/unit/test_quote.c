@@ -37,6 +37,11 @@ static void quotes(void **unused)
 	assert_int_equal(parse(&packet), REASON_NONE);
 	assert_int_equal(packet.icmp.mtu, 1400);
 
+	quote(FAMILY_IPV4, PROTOCOL_TCP, 60); /* rubbish where RFC 4884 has a length: too short to be one */
+	wire.bytes[25] = 7;
+	assert_int_equal(parse(&packet), REASON_NONE);
+	assert_int_equal(packet.icmp.quote.l4_length, 40);
+
 	quote(FAMILY_IPV6, PROTOCOL_UDP, 48);
 	wire.bytes[40] = 2;
 	memcpy(wire.bytes + 44, (uint8_t[]){ 0, 1, 0, 0 }, 4);
@@ -66,6 +71,7 @@ static void quotes_broken(void **unused)
 		{ "ICMPv6 within", 9, 58, true, REASON_ICMP_INVALID },
 		{ "total length 0", 3, 0, true, REASON_NONE },
 		{ "total length too large", 2, 0xff, true, REASON_NONE },
+		{ "total length of half a port pair", 3, 24, true, REASON_NONE },
 		{ "total length without header", 3, 19, true, REASON_NONE },
 		{ "later fragment", 7, 9, true, REASON_NONE },
 		{ "TCP data offset 0", 32, 0, false, REASON_NONE },

@@ -204,6 +204,24 @@ static void first_fragment_checksum_follows(void **unused)
 	assert_memory_equal(wire.bytes + 12, expected.bytes + 12, 48);
 }
 
+/* A computed UDP checksum of 0 would mean "none" (RFC 768). */
+static void finished_udp_is_never_zero(void **unused)
+{
+	struct wire_shape shape = udp_shape("10.0.0.2", "192.0.2.1", 10);
+	uint64_t state = seed;
+	struct packet packet;
+
+	(void)unused;
+	wire_build(&wire, &shape, &state);
+	wire.bytes[28] = wire.bytes[29] = 0;
+	wire_seal(&wire);
+	memcpy(wire.bytes + 28, wire.bytes + 26, 2); /* the sum of all the rest is now 0xffff */
+	assert_int_equal(packet_parse(&packet, wire.bytes, wire.length), REASON_NONE);
+	rewrite_finish_checksum(&packet);
+	assert_int_equal(wire.bytes[26] << 8 | wire.bytes[27], 0xffff);
+	assert_true(packet_checksum_valid(&packet));
+}
+
 /* An echo reply of zeros has the checksum 0xffff, and a receiver refuses 0. */
 static void icmp_of_zeros(void **unused)
 {
@@ -240,6 +258,7 @@ int main(void)
 		cmocka_unit_test(wrong_checksum_stays_wrong),
 		cmocka_unit_test(later_fragment_has_only_addresses),
 		cmocka_unit_test(first_fragment_checksum_follows),
+		cmocka_unit_test(finished_udp_is_never_zero),
 		cmocka_unit_test(icmp_of_zeros),
 	};
 
