@@ -110,9 +110,9 @@ uint64_t checksum_transport(const struct packet *packet)
 	(CRC_BIT(i, 0, 0xf26b8303) ^ CRC_BIT(i, 1, 0xe13b70f7) ^ CRC_BIT(i, 2, 0xc79a971f) ^ \
 	 CRC_BIT(i, 3, 0x8ad958cf) ^ CRC_BIT(i, 4, 0x105ec76f) ^ CRC_BIT(i, 5, 0x20bd8ede) ^ \
 	 CRC_BIT(i, 6, 0x417b1dbc) ^ CRC_BIT(i, 7, 0x82f63b78))
-#define CRC_4(i) CRC_1(i), CRC_1(i + 1), CRC_1(i + 2), CRC_1(i + 3)
-#define CRC_16(i) CRC_4(i), CRC_4(i + 4), CRC_4(i + 8), CRC_4(i + 12)
-#define CRC_64(i) CRC_16(i), CRC_16(i + 16), CRC_16(i + 32), CRC_16(i + 48)
+#define CRC_4(i) CRC_1(i), CRC_1((i) + 1), CRC_1((i) + 2), CRC_1((i) + 3)
+#define CRC_16(i) CRC_4(i), CRC_4((i) + 4), CRC_4((i) + 8), CRC_4((i) + 12)
+#define CRC_64(i) CRC_16(i), CRC_16((i) + 16), CRC_16((i) + 32), CRC_16((i) + 48)
 
 static const uint32_t crc_table[256] = { CRC_64(0), CRC_64(64), CRC_64(128), CRC_64(192) };
 
