@@ -63,6 +63,8 @@ static inline bool tcp_after(uint32_t a, uint32_t b)
 #define TCP_WINDOW_LIMIT (UINT32_C(1) << 30)
 /* How far back a late duplicate may lie, however small the windows are. */
 #define TCP_LOOKBACK 66000
+/* And how far at most: with the largest window ahead it stays below half of the number space. */
+#define TCP_LOOKBACK_LIMIT (UINT32_C(1) << 29)
 /* After a pick-up: how much larger the windows may be that nobody saw. */
 #define TCP_UNSEEN_WINDOW (UINT32_C(1) << 26)
 

@@ -43,6 +43,12 @@ static struct track_result tcp_open(union track *track, const struct packet *pac
 	return tcp_refreshed(&step);
 }
 
+/* Did both sides hear each other? */
+static bool synchronised(const struct tcp_step *step)
+{
+	return step->sender->flags & step->receiver->flags & TCP_SIDE_ACKED;
+}
+
 /* ------------------------------------------------------------------ SYN-SENT */
 
 /* The original direction goes on although its SYN was never seen answered. */
@@ -201,6 +207,8 @@ static struct track_result handle_syn_ack(struct tcp_step *step)
 	bool handshake = tcp->state == TCP_STATE_SYN_SENT2 || tcp->state == TCP_STATE_SYN_RECV;
 	bool admitted = tcp_window_admits(tcp, step->direction, &step->segment);
 
+	if (tcp->state == TCP_STATE_CLOSE && !synchronised(step))
+		return track_invalid(REASON_OUT_OF_WINDOW, step->current);
 	if (handshake) {
 		if (!handshake_syn_ack(step, admitted))
 			return track_invalid(REASON_OUT_OF_WINDOW, step->current);
@@ -245,6 +253,17 @@ static enum reset_kind judge_reset_syn_sent(const struct tcp_step *step)
 	return RESET_OUTSIDE;
 }
 
+/* A connection that was refused before it began: the same once more. */
+static bool repeats_refusal(const struct tcp_step *step)
+{
+	const struct tcp_segment *segment = &step->segment;
+
+	if (step->sender->flags & TCP_SIDE_SEEN && segment->sequence == step->sender->end)
+		return true;
+	return segment->flags & TCP_ACK && step->receiver->flags & TCP_SIDE_SEEN &&
+	       segment->acknowledgement == step->receiver->end;
+}
+
 /*
  * Exact is what directly follows everything its sender has sent (RFC 5961 section
  * 3.2). An RST at the point of acknowledgement while data beyond it is under way
@@ -259,6 +278,8 @@ static enum reset_kind judge_reset(const struct tcp_step *step)
 
 	if (tcp->state == TCP_STATE_SYN_SENT)
 		return judge_reset_syn_sent(step);
+	if (tcp->state == TCP_STATE_CLOSE && !synchronised(step))
+		return repeats_refusal(step) ? RESET_PASSES : RESET_OUTSIDE;
 	/* A SYN sent again and refused after all. */
 	if (handshake && acknowledges && segment->sequence == 0 && !(step->receiver->flags & TCP_SIDE_ACKED) &&
 	    segment->acknowledgement == step->receiver->end)
@@ -361,7 +382,7 @@ static struct track_result handle_segment(struct tcp_step *step)
 	struct track_tcp *tcp = step->tcp;
 	bool live = tcp->state >= TCP_STATE_ESTABLISHED && tcp->state <= TCP_STATE_LAST_ACK;
 
-	if (tcp->state == TCP_STATE_CLOSE && !(step->sender->flags & step->receiver->flags & TCP_SIDE_ACKED))
+	if (tcp->state == TCP_STATE_CLOSE && !synchronised(step))
 		return track_invalid(REASON_OUT_OF_WINDOW, step->current);
 	if (tcp_window_admits(tcp, step->direction, &step->segment)) {
 		if (tcp->state != TCP_STATE_TIME_WAIT)

@@ -129,8 +129,8 @@ static uint32_t lookback(const struct tcp_side *side)
 	uint32_t window = (uint32_t)side->maxwin << side->scale;
 	uint32_t least = side->flags & TCP_SIDE_LENIENT ? TCP_UNSEEN_WINDOW : TCP_LOOKBACK;
 
-	if (!(side->flags & TCP_SIDE_SEEN))
-		return TCP_WINDOW_LIMIT;
+	if (!(side->flags & TCP_SIDE_SEEN) || window > TCP_LOOKBACK_LIMIT)
+		return TCP_LOOKBACK_LIMIT;
 	return window > least ? window : least;
 }
 
@@ -286,7 +286,7 @@ bool tcp_window_admits_acknowledgement(const struct track_tcp *tcp, enum directi
 	if (handshake && !(sender->flags & TCP_SIDE_ACKED))
 		return tcp_after(segment->acknowledgement, sender->maxack);
 	bottom = (sender->flags & TCP_SIDE_ACKED ? sender->maxack : receiver->end) - lookback(sender);
-	return !tcp_before(sack, bottom);
+	return !tcp_before(segment->acknowledgement, bottom);
 }
 
 bool tcp_window_admits(const struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment)
