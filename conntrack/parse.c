@@ -243,9 +243,9 @@ static size_t quoted_bytes(const struct packet *packet, const uint8_t *l4)
 	if (packet->tuple.protocol == PROTOCOL_ICMP) {
 		if (l4[0] == ICMP4_TYPE_UNREACHABLE || l4[0] == ICMP4_TYPE_TIME_EXCEEDED ||
 		    l4[0] == ICMP4_TYPE_PARAMETER_PROBLEM)
-			quoted = l4[5] * 4u;
+			quoted = (size_t)l4[5] * 4;
 	} else if (l4[0] == ICMP6_TYPE_UNREACHABLE || l4[0] == ICMP6_TYPE_TIME_EXCEEDED) {
-		quoted = l4[4] * 8u;
+		quoted = (size_t)l4[4] * 8;
 	}
 	/* Older senders leave anything in what were unused bytes. */
 	return quoted >= RFC4884_QUOTE && quoted < all ? quoted : all;
