@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/answer.h"
+#include "daemon/effects.h"
 #include "daemon/listing.h"
 #include "daemon/local_socket.h"
 #include "daemon/log.h"
@@ -153,6 +154,9 @@ static void control_pump(void *context)
 	client_link(client);
 	loop_timer_start(control->pump, 0);
 	result = listing_step(&client->listing, control->shell->engine, loop_now(), client_emit, client);
+	/* Each session ended leaves effects, and the engine has room for so many. */
+	if (client->listing.verb == REQUEST_DELETE)
+		effects_drain(control->shell);
 	if (result <= 0)
 		client_end_listing(client, result);
 }

@@ -78,6 +78,18 @@ void flow_print_session(FILE *out, const struct document *session, bool accounti
 	fprintf(out, " mark=%" PRId64 " use=1\n", document_integer(session, "mark"));
 }
 
+/* A start or a reload that went well is news, not the end of something bad. */
+static void print_alert(FILE *out, const struct document *alert)
+{
+	const char *name = document_text(alert, "name"), *label = "[CLEAR]";
+
+	if (document_flag(alert, "raised"))
+		label = "[ALERT]";
+	else if (strcmp(name, "start") == 0 || strcmp(name, "reload") == 0)
+		label = "[NOTICE]";
+	fprintf(out, "%9s %s %s: %s\n", label, name, document_text(alert, "subject"), document_text(alert, "text"));
+}
+
 void flow_print_event(FILE *out, const struct document *event, bool timestamp)
 {
 	const char *name = document_text(event, "event");
@@ -85,8 +97,7 @@ void flow_print_event(FILE *out, const struct document *event, bool timestamp)
 	if (timestamp)
 		fprintf(out, "[%.6f]\t", document_real(event, "time"));
 	if (strcmp(name, "alert") == 0) {
-		fprintf(out, "%9s %s %s: %s\n", document_flag(event, "raised") ? "[ALERT]" : "[CLEAR]",
-			document_text(event, "name"), document_text(event, "subject"), document_text(event, "text"));
+		print_alert(out, event);
 		return;
 	}
 	if (strcmp(name, "destroy") == 0)
