@@ -64,6 +64,10 @@ enum reason related_process(struct passage *passage)
 		engine->counters.icmp_unmatched++;
 		return REASON_ICMP_UNMATCHED;
 	}
+	if (!icmp_error_valid(&passage->packet)) {
+		engine->counters.icmp_invalid++;
+		return REASON_ICMP_INVALID;
+	}
 	passage->session = table_session(&engine->table, passage->index);
 	if (passage->packet.icmp.mtu)
 		engine->counters.icmp_frag_needed += hook != HOOK_PREROUTING;
