@@ -134,6 +134,10 @@ struct oracle {
 	/* the interface by which @address is reached (fib saddr . iif oif); 0: no route */
 	uint32_t (*route_interface)(void *context, const struct address *address, uint32_t via_interface,
 				    uint32_t mark);
+	/* the interface of that index, for fib ... oifname; NULL: unknown */
+	const struct link *(*link)(void *context, uint32_t index);
+	/* does a session with this original tuple exist? (ct count) */
+	bool (*session_alive)(void *context, const struct tuple *original);
 	/* lowest MTU known towards @address (rt mtu), 0: unknown */
 	uint32_t (*path_mtu)(void *context, const struct address *address);
 };
@@ -281,6 +285,38 @@ struct rule_place ruleset_rule_place(const struct ruleset *ruleset, uint32_t rul
  *	name and type over from the ruleset that is being replaced
  */
 void ruleset_inherit(struct ruleset *ruleset, const struct ruleset *old);
+
+/**
+ * ruleset_seed() - give the sets that rules fill a secret hash key
+ *
+ * To be called once, before the first evaluation: remote parties choose what is
+ * put into those sets. It also starts jhash where no seed is written.
+ */
+void ruleset_seed(struct ruleset *ruleset, uint64_t seed);
+
+/**
+ * struct rule_listing - one rule, for people
+ * @family: ip, ip6 or inet
+ * @packets, @bytes: of its first counter, when it has one
+ */
+struct rule_listing {
+	uint32_t rule;
+	const char *family, *table, *chain;
+	struct rule_place place;
+	bool has_counter;
+	uint64_t packets, bytes;
+};
+
+/**
+ * ruleset_next_rule() - all rules, in the order of the configuration
+ * @position: start with 0
+ *
+ * Return: false at the end. Strings live as long as the ruleset.
+ */
+bool ruleset_next_rule(const struct ruleset *ruleset, uint32_t *position, struct rule_listing *listing);
+
+/* Set all counters, named ones too, to zero. */
+void ruleset_reset_counters(struct ruleset *ruleset);
 
 /* ---------------------------------------------- what the kernel must hand over */
 

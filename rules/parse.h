@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What lexer, grammar and their helpers share. The parser is re-entrant: all its
+ * state is in struct parser.
+ *
+ * After a syntax error the token reader discards up to the end of the statement,
+ * counting braces, and then gives the grammar one RESYNC token. So an error inside
+ * a set that spans lines costs that statement only, and the next is judged afresh.
+ */
+#ifndef SLUICE_RULES_PARSE_H
+#define SLUICE_RULES_PARSE_H
+
+#include "rules/ast.h"
+
+#define INCLUDE_DEPTH 16
+#define NESTING_LIMIT 64
+
+struct definition {
+	struct definition *next;
+	const char *name;
+	struct expression *value;
+};
+
+struct scope {
+	struct scope *outer;
+	struct definition *definitions;
+};
+
+/* A file being read; the lexer's stack of them. */
+struct input {
+	struct input *outer;
+	const struct source *source;
+	void *buffer; /* flex's */
+	unsigned int line, column;
+	unsigned int depth;
+};
+
+struct parser {
+	struct arena *arena;
+	const struct loader *loader;
+	struct diagnostics *diagnostics;
+	struct document *document;
+	void *scanner;
+	struct source *sources;
+	struct input *input;
+	/* token reader */
+	unsigned int brace_depth, block_depth, gateway_depth;
+	int last_token, held_token;
+	struct place last_place;
+	bool panic, ended, at_start, held;
+	/* grammar */
+	struct scope *scope;
+	struct table *table;
+	struct chain *chain;
+	struct set_declaration *set;
+	struct object *object;
+	struct setting_line *setting;
+	bool setting_nested;
+	struct statement *nat, *update;
+	uint32_t meter_size;
+	const char *option_word;
+	const char *last_word;
+	unsigned int files_read;
+	size_t cloned; /* expressions copied for variables */
+	char *pending_text; /* malloc()ed; freed by whoever unwinds */
+};
+
+/* ---------------------------------------------------- messages with a place */
+
+void report_error(struct diagnostics *diagnostics, struct place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void report_warning(struct diagnostics *diagnostics, struct place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* -------------------------------------------------------- lexer and sources */
+
+/** parse_document() - read @path and all it includes into @parser->document */
+void parse_document(struct parser *parser, const char *path);
+
+/** source_read() - a file's text; reports at @place and returns NULL when it cannot be read */
+const struct source *source_read(struct parser *parser, const char *path, struct place place);
+
+/** source_include() - the files that an include statement names, last one on top */
+void source_include(struct parser *parser, const char *pattern, struct place place);
+
+/* In lexer.l: put a source in front of what is left to read, and stop doing so. */
+void lexer_push(struct parser *parser, const struct source *source, unsigned int depth);
+bool lexer_pop(struct parser *parser);
+void lexer_open(struct parser *parser);
+
+/** keyword_lookup() - the token of a reserved word, or 0 */
+int keyword_lookup(const char *word, size_t length);
+
+/* ---------------------------------------------------- actions of the grammar */
+
+void scope_push(struct parser *parser);
+void scope_pop(struct parser *parser);
+void scope_define(struct parser *parser, const char *name, struct expression *value, bool again, struct place place);
+void scope_undefine(struct parser *parser, const char *name, struct place place);
+struct expression *scope_use(struct parser *parser, const char *name, struct place place);
+
+struct table *declare_table(struct parser *parser, const char *family, const char *name, struct place place);
+struct chain *declare_chain(struct parser *parser, struct table *table, const char *name, struct place place);
+struct set_declaration *declare_set(struct parser *parser, struct table *table, const char *name, bool map,
+				    struct place place);
+struct object *declare_object(struct parser *parser, struct table *table, enum object_kind kind, const char *name,
+			      struct place place);
+void declare_elements(struct parser *parser, struct set_declaration *set, struct expression *elements);
+void declare_rule(struct parser *parser, struct chain *chain, struct rule *rule, bool in_front);
+struct chain *need_chain(struct parser *parser, struct table *table, const char *name, struct place place);
+struct set_declaration *need_set(struct parser *parser, struct table *table, const char *name, struct place place);
+void delete_table(struct parser *parser, struct table *table);
+
+void chain_set_hook(struct parser *parser, struct place place, const char *type, const char *hook,
+		    struct expression *priority);
+void chain_set_policy(struct parser *parser, struct place place, const char *policy);
+bool parse_priority(struct parser *parser, struct expression *left, int sign, uint64_t right,
+		    struct expression **result, struct place place);
+void set_add_flags(struct parser *parser, struct expression *words);
+
+bool parse_duration(const char *text, uint64_t *ms);
+uint64_t duration_of(struct parser *parser, struct place place, const char *text);
+uint64_t byte_unit(struct parser *parser, struct place place, const char *text);
+bool expect_word(struct parser *parser, struct place place, const char *got, const char *wanted);
+uint32_t number_32(struct parser *parser, struct place place, uint64_t number);
+
+void log_option(struct parser *parser, struct statement *log, struct place place, const char *option,
+		struct expression *value);
+void nat_qualifier(struct parser *parser, struct statement *nat, struct place place, const char *word);
+void nat_flag(struct parser *parser, struct statement *nat, struct place place, const char *word);
+void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,
+		 const char *code);
+void limit_packets(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
+		   const char *unit);
+void limit_bytes(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
+		 const char *unit);
+void limit_burst(struct parser *parser, struct limit_values *limit, struct place place, uint64_t burst,
+		 const char *unit);
+
+/* Does nft have a statement or expression of that name, which sluice has not? */
+bool nft_knows(const char *word);
+
+void parse_settings(struct parser *parser, struct settings *settings);
+
+#endif
