@@ -318,17 +318,26 @@ bool tcp_window_admits_reset(const struct track_tcp *tcp, enum direction directi
 	return !tcp_before(sequence, lower) && !tcp_after(sequence, upper_edge(tcp, direction));
 }
 
-/* What the packet shows of the sender's own data. */
-static void update_sent(struct tcp_side *sender, const struct tcp_segment *segment)
+/* Could a FIN that ends at @end be the sender's? */
+static bool fin_counts(const struct tcp_side *sender, const struct tcp_side *receiver, uint32_t end)
 {
-	bool fin = segment->flags & TCP_FIN;
-	uint32_t end = segment->end;
-
+	/* Picked up in the middle: it may have come by, and been acknowledged, before anybody looked. */
+	if (sender->flags & TCP_SIDE_LENIENT)
+		return true;
 	/* A receiver cuts off what is beyond its window, and a FIN with it. */
-	if (fin && !(sender->flags & TCP_SIDE_LENIENT) && tcp_after(end, sender->maxend + 1)) {
-		fin = false;
-		end--;
-	}
+	if (tcp_after(end, sender->maxend + 1))
+		return false;
+	/* Data, or the SYN, has stood in its place. */
+	return sender->flags & TCP_SIDE_FIN ||
+	       tcp_after(end, receiver->flags & TCP_SIDE_ACKED ? receiver->maxack : receiver->maxack + 1);
+}
+
+/* What the packet shows of the sender's own data. */
+static void update_sent(struct tcp_side *sender, const struct tcp_side *receiver, const struct tcp_segment *segment)
+{
+	bool fin = segment->flags & TCP_FIN && fin_counts(sender, receiver, segment->end);
+	uint32_t end = segment->end - (segment->flags & TCP_FIN && !fin);
+
 	if (tcp_after(end, sender->end)) {
 		/* Data beyond a FIN: then that FIN was not the endpoint's. */
 		sender->flags &= (uint8_t)~TCP_SIDE_FIN;
@@ -370,7 +379,7 @@ void tcp_window_update(struct track_tcp *tcp, enum direction direction, const st
 		sender->flags |= TCP_SIDE_SEEN;
 		receiver->maxend = receiver->end;
 	}
-	update_sent(sender, segment);
+	update_sent(sender, receiver, segment);
 	update_acknowledged(sender, receiver, segment);
 }
 

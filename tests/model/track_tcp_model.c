@@ -201,6 +201,12 @@ static bool fits(const struct track_tcp_model *model, enum direction side, const
 
 /* ------------------------------------------------------------------- the record */
 
+/* Up to here the other side knows what @side sent, and it was no FIN. */
+static int64_t taken(const struct track_tcp_model *model, enum direction side)
+{
+	return acked(model, !side) ? highest_ack(model, !side) : model->initial[side] + 1;
+}
+
 static void record(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
 	struct model_packet packet = { .direction = side, .flags = wire->flags };
@@ -210,7 +216,9 @@ static void record(struct track_tcp_model *model, enum direction side, const str
 	packet.end = packet.sequence + wire->length + !!(wire->flags & TCP_SYN) + !!(wire->flags & TCP_FIN);
 	packet.acknowledgement = near(sent(model, !side), wire->acknowledgement);
 	packet.window = (int64_t)wire->window << scale;
-	packet.cut = wire->flags & TCP_FIN && !model->picked_up && packet.end > right_edge(model, side) + 1;
+	packet.cut =
+	    wire->flags & TCP_FIN && !model->picked_up &&
+	    (packet.end > right_edge(model, side) + 1 || (!closed(model, side) && packet.end <= taken(model, side)));
 	if (model->count < MODEL_PACKETS)
 		model->log[model->count++] = packet;
 }

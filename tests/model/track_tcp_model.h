@@ -11,7 +11,8 @@
 
 #define MODEL_PACKETS 512
 
-/* A packet that counted, unwrapped. @cut: its FIN lay beyond the window. */
+/* A packet that counted, unwrapped. @cut: its FIN lay beyond the window, or where
+ * something else had stood. */
 struct model_packet {
 	enum direction direction;
 	uint8_t flags;
