@@ -17,7 +17,7 @@
 #define WAN 3
 
 static const char rules[] =
-	"gateway { capacity 64 filtering address-dependent }\n"
+	"gateway { capacity 64; filtering address-dependent }\n"
 	"table inet gateway {\n"
 	"	chain forward {\n"
 	"		type filter hook forward priority filter; policy drop;\n"
