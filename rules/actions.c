@@ -95,7 +95,7 @@ struct table *declare_table(struct parser *parser, const char *family, const cha
 		report_error(parser->diagnostics, place, "not supported: %s tables", family);
 		return NULL;
 	}
-	table = table_lookup(parser->document, (enum table_family)found, name);
+	table = document_table(parser->document, (enum table_family)found, name);
 	if (table)
 		return table;
 	table = arena_alloc(parser->arena, sizeof(*table));

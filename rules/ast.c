@@ -48,7 +48,7 @@ struct statement *statement_create(struct arena *arena, enum statement_kind kind
 	return statement;
 }
 
-struct table *table_lookup(const struct document *document, enum table_family family, const char *name)
+struct table *document_table(const struct document *document, enum table_family family, const char *name)
 {
 	struct table *table = document->tables;
 

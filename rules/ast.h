@@ -385,8 +385,8 @@ struct expression *expression_clone(struct arena *arena, const struct expression
 
 struct statement *statement_create(struct arena *arena, enum statement_kind kind, struct place place);
 
-/** table_lookup() - a table by family and name, or NULL */
-struct table *table_lookup(const struct document *document, enum table_family family, const char *name);
+/** document_table() - a table by family and name, or NULL */
+struct table *document_table(const struct document *document, enum table_family family, const char *name);
 struct chain *chain_lookup(const struct table *table, const char *name);
 struct set_declaration *set_declaration_lookup(const struct table *table, const char *name);
 struct object *object_lookup(const struct table *table, enum object_kind kind, const char *name);

@@ -773,7 +773,8 @@ connlimit
 log_statement
 	: LOG				{ $$ = statement_create(parser->arena, STATEMENT_LOG, @1); }
 	| log_statement identifier log_value	{ $$ = $1; log_option(parser, $$, @2, $2, $3); }
-	| log_statement FLAGS words	{ $$ = $1; log_option(parser, $$, @2, "flags", $3); }
+	| log_statement FLAGS words	{ $$ = $1; log_flags(parser, $$, NULL, $3); }
+	| log_statement FLAGS PROTO words	{ $$ = $1; log_flags(parser, $$, $3, $4); }
 	;
 
 log_value

@@ -66,7 +66,7 @@ static void inherit_set(struct ruleset *ruleset, const struct ruleset *old, cons
 void ruleset_inherit(struct ruleset *ruleset, const struct ruleset *old)
 {
 	for (const struct table *table = ruleset->document->tables; table; table = table->next) {
-		const struct table *before = table_lookup(old->document, table->family, table->name);
+		const struct table *before = document_table(old->document, table->family, table->name);
 
 		if (!before)
 			continue;

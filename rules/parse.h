@@ -126,6 +126,7 @@ uint32_t number_32(struct parser *parser, struct place place, uint64_t number);
 
 void log_option(struct parser *parser, struct statement *log, struct place place, const char *option,
 		struct expression *value);
+void log_flags(struct parser *parser, struct statement *log, const char *protocol, const struct expression *words);
 void nat_qualifier(struct parser *parser, struct statement *nat, struct place place, const char *word);
 void nat_flag(struct parser *parser, struct statement *nat, struct place place, const char *word);
 void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,

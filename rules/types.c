@@ -217,11 +217,17 @@ void value_expression_print(struct text *text, const struct expression *expressi
 		text_append(text, "\"%.16s*\"", (const char *)expression->first.bytes);
 		return;
 	}
+	if (expression->form == FORM_RANGE) {
+		/* Names have dashes in them, so the ends of a range are numbers. */
+		struct datatype plain = *expression->type;
+
+		plain.print_names = plain.bitmask = false;
+		value_print(text, &plain, &expression->first);
+		text_append(text, "-");
+		value_print(text, &plain, &expression->last);
+		return;
+	}
 	value_print(text, expression->type, &expression->first);
 	if (expression->form == FORM_PREFIX)
 		text_append(text, "/%u", expression->prefix_length);
-	if (expression->form == FORM_RANGE) {
-		text_append(text, "-");
-		value_print(text, expression->type, &expression->last);
-	}
 }

@@ -160,19 +160,24 @@ void limit_burst(struct parser *parser, struct limit_values *limit, struct place
 
 /* -------------------------------------------------------------- statements */
 
-static void log_flags(struct parser *parser, struct statement *log, const struct expression *words)
+void log_flags(struct parser *parser, struct statement *log, const char *protocol, const struct expression *words)
 {
-	static const char *const known[] = { "all", "skuid", "ether", "ip", "tcp", "options", "sequence", NULL };
+	static const char *const known[] = { "all", "skuid", "ether", "tcp sequence", "tcp options", "ip options", NULL };
 	struct text text = { .arena = parser->arena };
 
+	if (log->log.flags)
+		text_append(&text, "%s flags ", log->log.flags);
 	for (const struct expression *word = words->items; word; word = word->next) {
+		const char *flag = protocol ? arena_printf(parser->arena, "%s %s", protocol, word->text) : word->text;
 		size_t i = 0;
 
-		while (known[i] && (!word->text || strcmp(known[i], word->text) != 0))
+		while (known[i] && strcmp(known[i], flag) != 0)
 			i++;
 		if (!known[i])
-			report_error(parser->diagnostics, word->place, "unknown log flag");
-		text_append(&text, "%s%s", text.length ? "," : "", word->text ? word->text : "?");
+			report_error(parser->diagnostics, word->place, "unknown log flag %s", flag);
+		text_append(&text, "%s", word == words->items ? flag : ",");
+		if (word != words->items)
+			text_append(&text, "%s", word->text);
 	}
 	log->log.flags = text.bytes;
 }
@@ -182,11 +187,7 @@ void log_option(struct parser *parser, struct statement *log, struct place place
 {
 	uint32_t level;
 
-	if (strcmp(option, "flags") == 0 && value->kind == EXPRESSION_LIST) {
-		log_flags(parser, log, value);
-	} else if (strcmp(option, "flags") == 0 && value->text) {
-		log->log.flags = value->text;
-	} else if (strcmp(option, "prefix") == 0 && value->text) {
+	if (strcmp(option, "prefix") == 0 && value->text) {
 		log->log.prefix = value->text;
 		if (strlen(value->text) > 127)
 			report_error(parser->diagnostics, value->place, "a log prefix has 127 bytes at most");
