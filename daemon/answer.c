@@ -330,13 +330,21 @@ size_t answer_event(char *line, size_t size, const struct effect *effect, uint64
 
 /* ------------------------------------------------------------- other lines */
 
-char *answer_rule(const char *text, size_t length, const struct rule_place *place)
+char *answer_rule(const char *text, size_t length, const struct rule_listing *rule)
 {
 	struct report *line = report_object();
 
 	report_put_bytes(line, "text", text, length);
-	if (place && place->file)
-		put_place(line, place->file, place->line);
+	if (rule) {
+		report_put_text(line, "family", rule->family);
+		report_put_text(line, "table", rule->table);
+		report_put_text(line, "chain", rule->chain);
+		put_place(line, rule->place.file, rule->place.line);
+	}
+	if (rule && rule->has_counter) {
+		report_put_number(line, "packets", rule->packets);
+		report_put_number(line, "bytes", rule->bytes);
+	}
 	return report_line(line);
 }
 

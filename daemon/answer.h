@@ -52,9 +52,9 @@ size_t answer_event(char *line, size_t size, const struct effect *effect, uint64
 
 /**
  * answer_rule() - one line of the canonical ruleset
- * @place: NULL for lines that are no rule
+ * @rule: NULL for lines that are no rule
  */
-char *answer_rule(const char *text, size_t length, const struct rule_place *place);
+char *answer_rule(const char *text, size_t length, const struct rule_listing *rule);
 
 /* {"ok":true} with one text or one number; malloc()ed, NULL without memory. */
 char *answer_ok_text(const char *name, const char *value);

@@ -238,6 +238,7 @@ static char *make_configuration(struct control *control, enum request_verb verb)
 static char *make_reset(struct control *control)
 {
 	view_reset(&control->view, control->shell->engine);
+	ruleset_reset_counters(control->shell->configuration->ruleset);
 	return answer_ok_text("message", "");
 }
 

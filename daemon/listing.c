@@ -6,9 +6,6 @@
 
 #include "daemon/answer.h"
 
-/* Rules looked at to find the place of one printed line; more would make a step unbounded. */
-#define RULE_LOOKAHEAD 64u
-
 struct sink {
 	void (*emit)(void *context, const char *line, size_t length);
 	void *context;
@@ -99,27 +96,21 @@ static int pools_step(struct listing *listing, const struct engine *engine, cons
 }
 
 /*
- * Where the rule that @text shows stands. Rules are numbered in the order in which
- * they are printed, so the search goes on from the one found last.
+ * The rule that @text shows. Rules are numbered in the order in which they are
+ * printed, so it is the next one or none.
  */
-static struct rule_place find_place(struct listing *listing, const struct engine *engine, const char *text,
-				    size_t length)
+static bool find_rule(struct listing *listing, const struct engine *engine, const char *text, size_t length,
+		      struct rule_listing *rule)
 {
-	const struct rule_place none = { NULL, 0, NULL };
+	uint32_t position = listing->rule;
 
-	if (!listing->configuration || listing->configuration != engine_configuration(engine))
-		return none;
-	for (uint32_t rule = listing->rule; rule < listing->rule + RULE_LOOKAHEAD; rule++) {
-		struct rule_place place = ruleset_rule_place(listing->configuration->ruleset, rule);
-
-		if (!place.file || !place.text)
-			break;
-		if (strlen(place.text) == length && memcmp(place.text, text, length) == 0) {
-			listing->rule = rule + 1;
-			return place;
-		}
-	}
-	return none;
+	if (!listing->configuration || listing->configuration != engine_configuration(engine) ||
+	    !ruleset_next_rule(listing->configuration->ruleset, &position, rule) || !rule->place.text)
+		return false;
+	if (strlen(rule->place.text) != length || memcmp(rule->place.text, text, length) != 0)
+		return false;
+	listing->rule = position;
+	return true;
 }
 
 static int rules_step(struct listing *listing, const struct engine *engine, const struct sink *sink)
@@ -129,14 +120,14 @@ static int rules_step(struct listing *listing, const struct engine *engine, cons
 	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
 		const char *text = listing->text + listing->offset;
 		size_t length = strcspn(text, "\n"), indent = strspn(text, "\t ");
-		struct rule_place place = { NULL, 0, NULL };
+		struct rule_listing rule;
+		bool found;
 		char *line;
 
 		if (!*text)
 			return 0;
-		if (indent < length)
-			place = find_place(listing, engine, text + indent, length - indent);
-		line = answer_rule(text, length, &place);
+		found = indent < length && find_rule(listing, engine, text + indent, length - indent, &rule);
+		line = answer_rule(text, length, found ? &rule : NULL);
 		if (!line)
 			return -ENOMEM;
 		sink->emit(sink->context, line, strlen(line));

@@ -166,8 +166,13 @@ void screen_rule(FILE *out, const struct document *rule)
 {
 	fputs(document_text(rule, "text"), out);
 	if (document_has(rule, "line"))
-		fprintf(out, "%s # %s:%" PRId64 "%s", colour("\033[2m"), document_text(rule, "file"),
-			document_integer(rule, "line"), end_colour());
+		fprintf(out, "%s # %s:%" PRId64, colour("\033[2m"), document_text(rule, "file"),
+			document_integer(rule, "line"));
+	if (document_has(rule, "packets"))
+		fprintf(out, " packets %" PRId64 " bytes %" PRId64, document_integer(rule, "packets"),
+			document_integer(rule, "bytes"));
+	if (document_has(rule, "line"))
+		fputs(end_colour(), out);
 	fputc('\n', out);
 }
 

@@ -22,7 +22,7 @@ void screen_mapping(FILE *out, const struct document *mapping);
 void screen_pool_head(FILE *out);
 void screen_pool(FILE *out, const struct document *pool);
 
-/** screen_rule() - one line of the ruleset, with its place as a comment */
+/** screen_rule() - one line of the ruleset, with its place and its counter as a comment */
 void screen_rule(FILE *out, const struct document *rule);
 
 #endif
