@@ -277,7 +277,7 @@ static struct track_result sctp_packet(union track *track, enum timeout current,
 
 static const char *sctp_state_name(const union track *track)
 {
-	static const char *const names[SCTP_STATE_COUNT] = {
+	static const char names[SCTP_STATE_COUNT][18] = {
 		"NONE",		 "COOKIE_WAIT",	      "COOKIE_ECHOED", "ESTABLISHED",	 "SHUTDOWN_SENT",
 		"SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT", "CLOSED",	       "HEARTBEAT_SENT",
 	};

@@ -129,7 +129,7 @@ struct track_result tcp_refreshed(const struct tcp_step *step)
 
 const char *tcp_state_name(const union track *track)
 {
-	static const char *const names[TCP_STATE_COUNT] = {
+	static const char names[TCP_STATE_COUNT][12] = {
 		"NONE",	    "SYN_SENT",	  "SYN_SENT2", "SYN_RECV",  "ESTABLISHED",
 		"FIN_WAIT", "CLOSE_WAIT", "LAST_ACK",  "TIME_WAIT", "CLOSE",
 	};

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tests/model/track_tcp_model.h"
-
-#define BEHIND 66000
-#define UNSEEN ((int64_t)1 << 26)
-#define ANY ((int64_t)1 << 30)
+#include "tests/model/track_tcp_facts.h"
 
 #define COUNTS ""
 #define PASSES "="
@@ -11,11 +7,6 @@
 #define OUTSIDE "!out-of-window"
 #define INVALID "!invalid"
 #define BAD_FLAGS "!bad-flags"
-
-static int64_t most(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 static bool in_state(const struct track_tcp_model *model, const char *state)
 {
@@ -28,125 +19,6 @@ static int64_t near(int64_t reference, uint32_t low)
 	return reference + (int32_t)(low - (uint32_t)reference);
 }
 
-/* --------------------------------------------------- facts, from the whole list */
-
-static bool seen(const struct track_tcp_model *model, enum direction side)
-{
-	for (unsigned int i = 0; i < model->count; i++) {
-		if (model->log[i].direction == side)
-			return true;
-	}
-	return false;
-}
-
-static bool acked(const struct track_tcp_model *model, enum direction side)
-{
-	for (unsigned int i = 0; i < model->count; i++) {
-		if (model->log[i].direction == side && model->log[i].flags & TCP_ACK)
-			return true;
-	}
-	return false;
-}
-
-/* The highest acknowledgement that @side sent. */
-static int64_t highest_ack(const struct track_tcp_model *model, enum direction side)
-{
-	int64_t highest = 0;
-
-	for (unsigned int i = 0; i < model->count; i++) {
-		if (model->log[i].direction == side && model->log[i].flags & TCP_ACK)
-			highest = most(highest, model->log[i].acknowledgement);
-	}
-	return highest;
-}
-
-/* What @side has sent, as the first @count packets show it. */
-static int64_t sent_until(const struct track_tcp_model *model, enum direction side, unsigned int count)
-{
-	int64_t sent = 0;
-
-	for (unsigned int i = 0; i < count; i++) {
-		const struct model_packet *packet = &model->log[i];
-
-		if (packet->direction == side)
-			sent = most(sent, packet->end - packet->cut);
-		else if (model->picked_up)
-			sent = most(sent, packet->acknowledgement);
-	}
-	return sent;
-}
-
-static int64_t sent(const struct track_tcp_model *model, enum direction side)
-{
-	return sent_until(model, side, model->count);
-}
-
-/* Its FIN stands at the end of all it sent. */
-static bool closed(const struct track_tcp_model *model, enum direction side)
-{
-	for (unsigned int i = 0; i < model->count; i++) {
-		const struct model_packet *packet = &model->log[i];
-
-		if (packet->direction == side && packet->flags & TCP_FIN && !packet->cut &&
-		    packet->end == sent(model, side))
-			return true;
-	}
-	return false;
-}
-
-static bool close_acked(const struct track_tcp_model *model, enum direction side)
-{
-	return closed(model, side) && acked(model, !side) && highest_ack(model, !side) >= sent(model, side);
-}
-
-static int64_t round_up(int64_t window, int scale)
-{
-	return (window + ((int64_t)1 << scale) - 1) >> scale << scale;
-}
-
-/* The largest window @side offered, as a 16-bit field can hold it. */
-static int64_t largest_window(const struct track_tcp_model *model, enum direction side)
-{
-	int64_t largest = 0;
-
-	for (unsigned int i = 0; i < model->count; i++) {
-		if (model->log[i].direction == side)
-			largest = most(largest, round_up(model->log[i].window, model->scale[side]));
-	}
-	return largest;
-}
-
-/* The right edge of what @side may send. */
-static int64_t right_edge(const struct track_tcp_model *model, enum direction side)
-{
-	int64_t edge = 0;
-	bool first = true;
-
-	for (unsigned int i = 0; i < model->count; i++) {
-		const struct model_packet *packet = &model->log[i];
-
-		if (packet->direction == side)
-			continue;
-		if (first)
-			edge = sent_until(model, side, i);
-		first = false;
-		if (packet->flags & TCP_ACK)
-			edge = most(edge, packet->acknowledgement + packet->window);
-		else
-			edge = most(edge, sent_until(model, side, i) + packet->window);
-	}
-	if (side == DIRECTION_REPLY && !model->picked_up)
-		edge = most(edge, model->first_edge);
-	return edge;
-}
-
-static int64_t behind(const struct track_tcp_model *model, enum direction side)
-{
-	int64_t window = most(largest_window(model, side), model->picked_up ? UNSEEN : BEHIND);
-
-	return !seen(model, side) || window > ANY / 2 ? ANY / 2 : window;
-}
-
 /* ------------------------------------------------------------------ the window */
 
 static bool handshake(const struct track_tcp_model *model)
@@ -156,45 +28,47 @@ static bool handshake(const struct track_tcp_model *model)
 
 static int64_t highest_allowed(const struct track_tcp_model *model, enum direction side)
 {
-	if (close_acked(model, side))
-		return sent(model, side);
-	if (!seen(model, !side))
-		return sent(model, side) + ANY;
-	return right_edge(model, side) + (model->picked_up ? UNSEEN : 0);
+	if (facts_close_acked(model, side))
+		return facts_sent(model, side);
+	if (!facts_seen(model, !side))
+		return facts_sent(model, side) + ANY;
+	return facts_right_edge(model, side) + (model->picked_up ? UNSEEN : 0);
 }
 
 static bool ack_fits(const struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
-	int64_t peer_sent = sent(model, !side), top = peer_sent, acknowledgement, sack;
+	int64_t peer_sent = facts_sent(model, !side), top = peer_sent, acknowledgement, sack;
 
 	acknowledgement = sack = near(peer_sent, wire->acknowledgement);
 	if ((model->sacking || model->picked_up) && wire->flags & TCP_ACK && wire->sack_left != wire->sack_right)
-		sack = most(sack, near(acknowledgement, wire->sack_right));
-	if (model->picked_up && !closed(model, !side)) {
-		if (seen(model, side) && seen(model, !side))
-			top = most(top, right_edge(model, !side)) + UNSEEN;
+		sack = facts_most(sack, near(acknowledgement, wire->sack_right));
+	if (model->picked_up && !facts_closed(model, !side)) {
+		if (facts_seen(model, side) && facts_seen(model, !side))
+			top = facts_most(top, facts_right_edge(model, !side)) + UNSEEN;
 		else
 			top += ANY;
 	}
 	if (sack > top)
 		return false;
-	if (handshake(model) && !acked(model, side))
+	if (handshake(model) && !facts_acked(model, side))
 		return acknowledgement > model->initial[!side];
-	return acknowledgement >= (acked(model, side) ? highest_ack(model, side) : peer_sent) - behind(model, side);
+	return acknowledgement >=
+	       (facts_acked(model, side) ? facts_highest_ack(model, side) : peer_sent) - facts_behind(model, side);
 }
 
 static bool fits(const struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
-	int64_t own_sent = sent(model, side), sequence = near(own_sent, wire->sequence);
+	int64_t own_sent = facts_sent(model, side), sequence = near(own_sent, wire->sequence);
 	int64_t end = sequence + wire->length + !!(wire->flags & TCP_SYN) + !!(wire->flags & TCP_FIN);
 	int64_t highest = highest_allowed(model, side);
-	int64_t lowest = (acked(model, !side) ? highest_ack(model, !side) : own_sent) - behind(model, !side);
+	int64_t lowest =
+	    (facts_acked(model, !side) ? facts_highest_ack(model, !side) : own_sent) - facts_behind(model, !side);
 
 	if (end == sequence)
-		highest = most(highest + 1, own_sent);
+		highest = facts_most(highest + 1, own_sent);
 	if (sequence > highest || end < lowest)
 		return false;
-	if (close_acked(model, side) && end > own_sent)
+	if (facts_close_acked(model, side) && end > own_sent)
 		return false;
 	return ack_fits(model, side, wire);
 }
@@ -204,7 +78,7 @@ static bool fits(const struct track_tcp_model *model, enum direction side, const
 /* Up to here the other side knows what @side sent, and it was no FIN. */
 static int64_t taken(const struct track_tcp_model *model, enum direction side)
 {
-	return acked(model, !side) ? highest_ack(model, !side) : model->initial[side] + 1;
+	return facts_acked(model, !side) ? facts_highest_ack(model, !side) : model->initial[side] + 1;
 }
 
 static void record(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
@@ -212,13 +86,13 @@ static void record(struct track_tcp_model *model, enum direction side, const str
 	struct model_packet packet = { .direction = side, .flags = wire->flags };
 	int scale = wire->flags & TCP_SYN ? 0 : model->scale[side];
 
-	packet.sequence = near(sent(model, side), wire->sequence);
+	packet.sequence = near(facts_sent(model, side), wire->sequence);
 	packet.end = packet.sequence + wire->length + !!(wire->flags & TCP_SYN) + !!(wire->flags & TCP_FIN);
-	packet.acknowledgement = near(sent(model, !side), wire->acknowledgement);
+	packet.acknowledgement = near(facts_sent(model, !side), wire->acknowledgement);
 	packet.window = (int64_t)wire->window << scale;
-	packet.cut =
-	    wire->flags & TCP_FIN && !model->picked_up &&
-	    (packet.end > right_edge(model, side) + 1 || (!closed(model, side) && packet.end <= taken(model, side)));
+	packet.cut = wire->flags & TCP_FIN && !model->picked_up &&
+		     (packet.end > facts_right_edge(model, side) + 1 ||
+		      (!facts_closed(model, side) && packet.end <= taken(model, side)));
 	if (model->count < MODEL_PACKETS)
 		model->log[model->count++] = packet;
 }
@@ -258,7 +132,7 @@ static void note(struct track_tcp_model *model, const struct track_wire *wire)
 /* The reply's SYN or SYN-ACK. */
 static void join(struct track_tcp_model *model, const struct track_wire *wire)
 {
-	int64_t window = largest_window(model, DIRECTION_ORIGINAL);
+	int64_t window = facts_largest_window(model, DIRECTION_ORIGINAL);
 
 	forget(model, DIRECTION_REPLY);
 	model->first_window = window > 65535 ? 65535 : window;
@@ -275,11 +149,11 @@ static void join(struct track_tcp_model *model, const struct track_wire *wire)
 		.flags = wire->flags,
 		.sequence = model->initial[DIRECTION_REPLY],
 		.end = model->initial[DIRECTION_REPLY] + 1 + wire->length,
-		.acknowledgement = near(sent(model, DIRECTION_ORIGINAL), wire->acknowledgement),
+		.acknowledgement = near(facts_sent(model, DIRECTION_ORIGINAL), wire->acknowledgement),
 		.window = wire->window,
 	};
 	model->first_edge =
-	    most(model->log[model->count].end, model->initial[DIRECTION_REPLY] + 1 + model->first_window);
+	    facts_most(model->log[model->count].end, model->initial[DIRECTION_REPLY] + 1 + model->first_window);
 	model->count++;
 }
 
@@ -304,10 +178,11 @@ static void pick_up(struct track_tcp_model *model, enum direction side, const st
 
 static const char *state_by_facts(const struct track_tcp_model *model)
 {
-	int fins = closed(model, 0) + closed(model, 1), acks = close_acked(model, 0) + close_acked(model, 1);
+	int fins = facts_closed(model, 0) + facts_closed(model, 1),
+	    acks = facts_close_acked(model, 0) + facts_close_acked(model, 1);
 
-	if (handshake(model) && !(acked(model, 0) && acked(model, 1)))
-		return acked(model, 0) || acked(model, 1) ? "SYN_RECV" : "SYN_SENT2";
+	if (handshake(model) && !(facts_acked(model, 0) && facts_acked(model, 1)))
+		return facts_acked(model, 0) || facts_acked(model, 1) ? "SYN_RECV" : "SYN_SENT2";
 	if (fins == 0)
 		return "ESTABLISHED";
 	if (fins == 1)
@@ -349,36 +224,38 @@ static bool answers_noted(const struct track_tcp_model *model, enum direction si
 
 static bool acks_first_syn(const struct track_tcp_model *model, const struct track_wire *wire)
 {
-	int64_t acknowledgement = near(sent(model, DIRECTION_ORIGINAL), wire->acknowledgement);
+	int64_t acknowledgement = near(facts_sent(model, DIRECTION_ORIGINAL), wire->acknowledgement);
 
 	return acknowledgement > model->initial[DIRECTION_ORIGINAL] &&
-	       acknowledgement <= sent(model, DIRECTION_ORIGINAL);
+	       acknowledgement <= facts_sent(model, DIRECTION_ORIGINAL);
 }
 
 static const char *reset(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
 	bool ack = wire->flags & TCP_ACK;
-	int64_t sequence = near(sent(model, side), wire->sequence), lowest;
-	bool exact = sequence == sent(model, side);
-	bool unheard = in_state(model, "CLOSE") && !(acked(model, 0) && acked(model, 1));
+	int64_t sequence = near(facts_sent(model, side), wire->sequence), lowest;
+	bool exact = sequence == facts_sent(model, side);
+	bool unheard = in_state(model, "CLOSE") && !(facts_acked(model, 0) && facts_acked(model, 1));
 
 	if (unheard) {
-		if (seen(model, side) && exact)
+		if (facts_seen(model, side) && exact)
 			return PASSES;
-		return ack && seen(model, !side) && wire->acknowledgement == (uint32_t)sent(model, !side) ? PASSES
-													  : OUTSIDE;
+		return ack && facts_seen(model, !side) && wire->acknowledgement == (uint32_t)facts_sent(model, !side)
+			   ? PASSES
+			   : OUTSIDE;
 	}
 	if (in_state(model, "SYN_SENT")) {
 		if (side == DIRECTION_ORIGINAL && model->challenged && wire->sequence == model->challenge)
 			return PASSES;
 		if (side == DIRECTION_ORIGINAL ? !exact : !ack || !acks_first_syn(model, wire))
 			return OUTSIDE;
-	} else if (!(handshake(model) && ack && wire->sequence == 0 && !acked(model, !side) &&
-		     near(sent(model, !side), wire->acknowledgement) == sent(model, !side))) {
+	} else if (!(handshake(model) && ack && wire->sequence == 0 && !facts_acked(model, !side) &&
+		     near(facts_sent(model, !side), wire->acknowledgement) == facts_sent(model, !side))) {
 		if (ack && answers_noted(model, side, wire))
 			return PASSES;
-		lowest = acked(model, !side) ? highest_ack(model, !side) : sent(model, side) - behind(model, !side);
-		if (!exact && !(closed(model, side) && sequence == sent(model, side) - 1) &&
+		lowest = facts_acked(model, !side) ? facts_highest_ack(model, !side)
+						   : facts_sent(model, side) - facts_behind(model, !side);
+		if (!exact && !(facts_closed(model, side) && sequence == facts_sent(model, side) - 1) &&
 		    (sequence < lowest || sequence > highest_allowed(model, side)))
 			return OUTSIDE;
 		if (ack && !ack_fits(model, side, wire))
@@ -395,7 +272,7 @@ static const char *reset(struct track_tcp_model *model, enum direction side, con
 
 static bool reopens(const struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
-	bool higher = near(sent(model, side), wire->sequence) >= sent(model, side);
+	bool higher = near(facts_sent(model, side), wire->sequence) >= facts_sent(model, side);
 	int32_t newer = (int32_t)(wire->timestamp - model->timestamp[side]);
 
 	if (in_state(model, "CLOSE"))
@@ -439,12 +316,12 @@ static void restart(struct track_tcp_model *model, const struct track_wire *wire
 static const char *syn_ack(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
 	bool fitting = fits(model, side, wire), known = wire->sequence == (uint32_t)model->initial[side];
-	int64_t acknowledgement = near(sent(model, !side), wire->acknowledgement);
+	int64_t acknowledgement = near(facts_sent(model, !side), wire->acknowledgement);
 
-	if (in_state(model, "CLOSE") && !(acked(model, 0) && acked(model, 1)))
+	if (in_state(model, "CLOSE") && !(facts_acked(model, 0) && facts_acked(model, 1)))
 		return OUTSIDE;
 	if (!handshake(model)) {
-		if (fitting && !seen(model, side) && !in_state(model, "CLOSE")) {
+		if (fitting && !facts_seen(model, side) && !in_state(model, "CLOSE")) {
 			record(model, side, wire);
 			model->state = state_by_facts(model);
 			return COUNTS;
@@ -456,10 +333,11 @@ static const char *syn_ack(struct track_tcp_model *model, enum direction side, c
 		restart(model, wire);
 		return COUNTS;
 	}
-	if (side == DIRECTION_REPLY && !acked(model, !side) && !known &&
-	    (acked(model, side) ? acknowledgement == highest_ack(model, side) : acks_first_syn(model, wire))) {
+	if (side == DIRECTION_REPLY && !facts_acked(model, !side) && !known &&
+	    (facts_acked(model, side) ? acknowledgement == facts_highest_ack(model, side)
+				      : acks_first_syn(model, wire))) {
 		join(model, wire);
-	} else if (fitting && (acked(model, !side) || known)) {
+	} else if (fitting && (facts_acked(model, !side) || known)) {
 		record(model, side, wire);
 	} else if (answers_noted(model, side, wire)) {
 		restart(model, wire);
@@ -473,7 +351,7 @@ static const char *syn_ack(struct track_tcp_model *model, enum direction side, c
 
 static const char *while_connecting(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
-	uint32_t ahead = wire->sequence - (uint32_t)sent(model, DIRECTION_ORIGINAL);
+	uint32_t ahead = wire->sequence - (uint32_t)facts_sent(model, DIRECTION_ORIGINAL);
 	bool first = wire->sequence == (uint32_t)model->initial[DIRECTION_ORIGINAL];
 
 	if (side == DIRECTION_ORIGINAL) {
@@ -510,7 +388,7 @@ static bool spoke_after_reset(const struct track_tcp_model *model)
 {
 	for (unsigned int i = model->reset_count; i < model->count; i++) {
 		if (model->log[i].direction != model->reset_by &&
-		    model->log[i].end > sent_until(model, model->log[i].direction, i))
+		    model->log[i].end > facts_sent_until(model, model->log[i].direction, i))
 			return true;
 	}
 	return false;
@@ -520,7 +398,7 @@ static const char *segment(struct track_tcp_model *model, enum direction side, c
 {
 	int64_t own_sent, peer_sent;
 
-	if (in_state(model, "CLOSE") && !(acked(model, 0) && acked(model, 1)))
+	if (in_state(model, "CLOSE") && !(facts_acked(model, 0) && facts_acked(model, 1)))
 		return OUTSIDE;
 	if (!fits(model, side, wire))
 		return OUTSIDE;
@@ -528,9 +406,9 @@ static const char *segment(struct track_tcp_model *model, enum direction side, c
 		take_timestamps(model, side, wire);
 		return wire->flags & TCP_FIN ? COUNTS : PASSES;
 	}
-	own_sent = sent(model, side);
+	own_sent = facts_sent(model, side);
 	record(model, side, wire);
-	peer_sent = sent(model, !side);
+	peer_sent = facts_sent(model, !side);
 	if (side == DIRECTION_ORIGINAL)
 		model->noted = false;
 	if (in_state(model, "CLOSE")) {
