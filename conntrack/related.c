@@ -54,16 +54,30 @@ static void translate(struct passage *passage)
 	passage->rewritten = true;
 }
 
+/*
+ * Silence for errors about nothing we know (RFC 5508 REQ-4), but the router's own
+ * are heard: it answers first packets that died of their TTL before any hook that
+ * would have made a session of them.
+ */
+static enum reason pass_unmatched(struct passage *passage)
+{
+	if (passage->meta->hook != HOOK_OUTPUT) {
+		passage->engine->counters.icmp_unmatched++;
+		return REASON_ICMP_UNMATCHED;
+	}
+	passage->context.ct_state = CT_STATE_INVALID;
+	passage->settled = true;
+	return judge(passage, HOOK_OUTPUT, false);
+}
+
 enum reason related_process(struct passage *passage)
 {
 	struct engine *engine = passage->engine;
 	enum hook hook = passage->meta->hook;
 	enum reason reason;
 
-	if (!quotes_session(passage)) {
-		engine->counters.icmp_unmatched++;
-		return REASON_ICMP_UNMATCHED;
-	}
+	if (!quotes_session(passage))
+		return pass_unmatched(passage);
 	if (!icmp_error_valid(&passage->packet)) {
 		engine->counters.icmp_invalid++;
 		return REASON_ICMP_INVALID;
