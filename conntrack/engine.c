@@ -548,7 +548,7 @@ struct engine_verdict engine_process(struct engine *engine, const struct packet_
 		engine->counters.drops[reason]++;
 		engine->counters.truncated += reason == REASON_TRUNCATED;
 		admit_count_refusal(engine, reason);
-		return (struct engine_verdict){ .verdict = VERDICT_DROP, .reason = reason };
+		return (struct engine_verdict){ .verdict = VERDICT_DROP, .reason = reason, .rule = passage.rule };
 	}
 	engine->counters.accepted++;
 	engine->counters.rewritten += passage.rewritten;
@@ -558,6 +558,7 @@ struct engine_verdict engine_process(struct engine *engine, const struct packet_
 		.settled = passage.settled,
 		.mark_changed = passage.context.mark != mark,
 		.mark = passage.context.mark,
+		.rule = passage.rule,
 		.length = passage.packet.length,
 	};
 }

@@ -83,6 +83,7 @@ struct packet_meta {
  * @rewritten: the bytes changed and must go back with the verdict
  * @settled: later hooks need not ask about this packet: set the mark bit
  * @mark_changed: @mark is to be set on the packet (without sluice's own bit)
+ * @rule: that decided, for ruleset_rule_place(); RULE_NONE: a chain's policy, or none was asked
  * @length: of the packet now
  */
 struct engine_verdict {
@@ -92,6 +93,7 @@ struct engine_verdict {
 	bool settled;
 	bool mark_changed;
 	uint32_t mark;
+	uint32_t rule;
 	uint32_t length;
 };
 
