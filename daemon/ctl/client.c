@@ -2,6 +2,7 @@
 #include "daemon/ctl/client.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,10 @@
 
 /* A daemon that is stopped or stuck must not hang the admin's shell with it. */
 #define PATIENCE_S 60
+
+/* For the signal handler; there is one client in this program. */
+static volatile sig_atomic_t interrupted;
+static volatile int followed;
 
 struct client {
 	FILE *stream;
@@ -93,6 +98,8 @@ ssize_t client_receive(struct client *client, char **line)
 
 	errno = 0;
 	length = getline(&client->line, &client->size, client->stream);
+	if (interrupted)
+		return -EINTR;
 	if (length < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	/* A line without newline was cut off: the daemon is gone. */
@@ -103,7 +110,21 @@ ssize_t client_receive(struct client *client, char **line)
 	return length;
 }
 
-void client_wait_forever(struct client *client)
+/* A signal between two reads must not be lost, so it closes the socket instead of setting a mark. */
+static void follow_interrupted(int number)
 {
-	set_patience(fileno(client->stream), 0);
+	(void)number;
+	interrupted = 1;
+	shutdown(followed, SHUT_RDWR);
+}
+
+void client_follow(struct client *client)
+{
+	struct sigaction action = { .sa_handler = follow_interrupted };
+
+	followed = fileno(client->stream);
+	set_patience(followed, 0);
+	/* Also where they were ignored, as in a shell's background job: conntrack -E does so too. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }

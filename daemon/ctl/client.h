@@ -26,7 +26,10 @@ int client_send(struct client *client, const char *line);
  */
 ssize_t client_receive(struct client *client, char **line);
 
-/** client_wait_forever() - silence is normal from now on */
-void client_wait_forever(struct client *client);
+/**
+ * client_follow() - from now on silence is normal, and SIGINT or SIGTERM ends it:
+ *	client_receive() then returns -EINTR
+ */
+void client_follow(struct client *client);
 
 #endif

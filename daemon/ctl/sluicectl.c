@@ -289,45 +289,50 @@ static enum outcome refused(const struct document *answer)
 	return strcmp(document_text(answer, "kind"), "usage") == 0 ? OUTCOME_USAGE : OUTCOME_REFUSED;
 }
 
-static void show_line(const struct document *line, bool end, const struct verb *verb, const struct options *options)
+static void show_line(const struct document *line, const struct verb *verb, const struct options *options)
 {
-	if (end && verb->filter)
-		fprintf(stderr, "sluicectl v" SLUICE_VERSION " (sluice): %lld flow entries have been shown.\n",
-			(long long)document_integer(line, "count"));
-	else if (verb->timestamps)
+	if (verb->timestamps)
 		flow_print_event(stdout, line, options->timestamps);
 	else if (verb->filter)
 		flow_print_session(stdout, line, options->accounting);
-	else if (!end)
+	else
 		verb->line(stdout, line);
+}
+
+static void show_summary(const char *what, long long count)
+{
+	fprintf(stderr, "sluicectl v" SLUICE_VERSION " (sluice): %lld flow %s have been shown.\n", count, what);
 }
 
 /* The lines of a listing or of a stream, up to its end. */
 static enum outcome show_lines(struct client *client, const struct verb *verb, const struct options *options)
 {
 	struct document *document;
+	long long shown = 0;
+	bool end = false;
 	ssize_t length;
 	char *line;
-	bool end;
 
 	if (verb->head && !options->json)
 		verb->head(stdout);
 	while ((length = client_receive(client, &line)) > 0) {
 		end = strncmp(line, "{\"end\":", 7) == 0;
-		if (options->json && !end) {
-			puts(line);
-			continue;
-		}
-		document = document_parse(line, (size_t)length);
-		if (!document)
-			continue;
-		show_line(document, end, verb, options);
-		document_destroy(document);
 		if (end)
-			return OUTCOME_GOOD;
+			break;
+		shown++;
+		document = options->json ? NULL : document_parse(line, (size_t)length);
+		if (document)
+			show_line(document, verb, options);
+		else if (options->json)
+			puts(line);
+		document_destroy(document);
 	}
 	fflush(stdout);
-	return no_daemon(options, (int)length);
+	if (!end && length != -EINTR)
+		return no_daemon(options, (int)length);
+	if (verb->filter || verb->timestamps)
+		show_summary(verb->timestamps ? "events" : "entries", shown);
+	return OUTCOME_GOOD;
 }
 
 static enum outcome show_answer(struct client *client, const struct verb *verb, const struct options *options)
@@ -349,7 +354,7 @@ static enum outcome show_answer(struct client *client, const struct verb *verb, 
 		outcome = refused(answer);
 	} else if (document_has(answer, "stream")) {
 		if (verb->timestamps) {
-			client_wait_forever(client);
+			client_follow(client);
 			setvbuf(stdout, NULL, _IOLBF, 0);
 		}
 		outcome = show_lines(client, verb, options);
