@@ -5,6 +5,9 @@
 #include "rules/names.h"
 #include "rules/parse_tokens.h"
 
+/* Expressions that uses of variables may copy, all together. */
+#define CLONE_LIMIT 4000000
+
 /* ------------------------------------------------------------- definitions */
 
 void scope_push(struct parser *parser)
@@ -71,13 +74,15 @@ struct expression *scope_use(struct parser *parser, const char *name, struct pla
 			continue;
 		/* Variables that hold variables double at each step: bound what one may grow to. */
 		parser->cloned += (size_t)(*found)->value->item_count + 1;
-		if (parser->cloned > 4000000)
+		if (parser->cloned > CLONE_LIMIT)
 			break;
 		return expression_clone(parser->arena, (*found)->value, place);
 	}
-	report_error(parser->diagnostics, place, parser->cloned > 4000000 ? "variables are used too often: $%s" : "$%s is not defined", name);
+	report_error(parser->diagnostics, place,
+		     parser->cloned > CLONE_LIMIT ? "variables are used too often: $%s" : "$%s is not defined", name);
 	unknown = expression_create(parser->arena, EXPRESSION_WORD, place);
 	unknown->text = "?";
+	unknown->undefined = true;
 	unknown->depth = 1;
 	return unknown;
 }

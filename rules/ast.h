@@ -140,6 +140,7 @@ struct expression {
 	/* fib, numgen, jhash, symhash, raw payload */
 	unsigned int flags, modulus, offset, bits, depth;
 	bool random, has_seed;
+	bool undefined; /* stands for a variable that is not defined, which has been said */
 	uint32_t seed;
 	enum direction direction; /* of ct original, ct reply */
 	enum fib_result fib_result;

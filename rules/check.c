@@ -5,14 +5,20 @@
 #include "rules/check.h"
 #include "rules/program.h"
 
+void report_missing(struct checker *checker, struct place place, const char *kind, const char *name)
+{
+	if (!checker->incomplete)
+		report_error(checker->diagnostics, place, "there is no %s %s in table %s", kind, name,
+			     checker->table->name);
+}
+
 void check_verdict(struct checker *checker, struct expression *verdict)
 {
 	if (verdict->verdict != VERDICT_KIND_JUMP && verdict->verdict != VERDICT_KIND_GOTO)
 		return;
 	verdict->chain = chain_lookup(checker->table, verdict->text);
 	if (!verdict->chain)
-		report_error(checker->diagnostics, verdict->place, "there is no chain %s in table %s", verdict->text,
-			     checker->table->name);
+		report_missing(checker, verdict->place, "chain", verdict->text);
 	else if (verdict->chain->base)
 		report_error(checker->diagnostics, verdict->place, "%s is on a hook: it cannot be jumped to",
 			     verdict->text);
@@ -99,8 +105,7 @@ static void check_object(struct checker *checker, struct statement *statement, e
 		return;
 	statement->object_declared = object_lookup(checker->table, kind, statement->object);
 	if (!statement->object_declared)
-		report_error(checker->diagnostics, statement->place, "there is no %s %s in table %s", word,
-			     statement->object, checker->table->name);
+		report_missing(checker, statement->place, word, statement->object);
 }
 
 static void check_set_mark(struct checker *checker, struct statement *statement, const char *base)
@@ -290,7 +295,12 @@ static void check_table(struct checker *checker, struct table *table)
 
 void document_check(struct arena *arena, struct document *document, struct diagnostics *diagnostics)
 {
-	struct checker checker = { .arena = arena, .diagnostics = diagnostics, .document = document };
+	struct checker checker = {
+		.arena = arena,
+		.diagnostics = diagnostics,
+		.document = document,
+		.incomplete = diagnostics->errors > 0,
+	};
 
 	for (struct table *table = document->tables; table; table = table->next)
 		check_table(&checker, table);

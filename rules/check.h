@@ -20,7 +20,12 @@ struct checker {
 	unsigned int rule_transport; /* protocol number or 0 */
 	const char *rule_transport_name;
 	unsigned int jump_level;
+	/* Statements were lost to syntax errors: what is not there may have been in them. */
+	bool incomplete;
 };
+
+/** report_missing() - a name that nothing declares; not said of incomplete documents */
+void report_missing(struct checker *checker, struct place place, const char *kind, const char *name);
 
 /** check_constant() - turn a written value, range, prefix or list into EXPRESSION_VALUE */
 bool check_constant(struct checker *checker, struct expression *expression, const struct datatype *type);

@@ -62,6 +62,33 @@ static bool check_raw(struct checker *checker, struct expression *expression, st
 	return true;
 }
 
+/* `tcp option NAME exists` */
+static const struct field *option_field(struct checker *checker, const char *name)
+{
+	static const struct symbol kinds[] = { { "eol", 0 },	      { "nop", 1 },	   { "noop", 1 },
+					       { "maxseg", 2 },	      { "window", 3 },	   { "sack-permitted", 4 },
+					       { "sack-perm", 4 },    { "sack", 5 },	   { "timestamp", 8 },
+					       { "fastopen", 34 },    { "md5sig", 19 },	   { "mptcp", 30 },
+					       { NULL, 0 } };
+	struct field *field;
+	uint32_t kind;
+	char *end;
+
+	if (!symbol_find(kinds, name, &kind)) {
+		kind = (uint32_t)strtoul(name, &end, 10);
+		if (end == name || *end || kind > 255)
+			return NULL;
+	}
+	field = arena_alloc(checker->arena, sizeof(*field));
+	*field = (struct field){ .protocol = "tcp option",
+				 .name = name,
+				 .type = &type_boolean,
+				 .load = LOAD_TCP_OPTION,
+				 .transport = PROTOCOL_TCP,
+				 .offset = (uint16_t)kind };
+	return field;
+}
+
 static bool check_family(struct checker *checker, const struct expression *expression, unsigned int family)
 {
 	if (!family)
@@ -86,6 +113,8 @@ static bool check_field(struct checker *checker, struct expression *expression, 
 	if (strcmp(expression->text, "@") == 0)
 		return check_raw(checker, expression, key);
 	field = field_lookup(expression->text, expression->name, checker->table->family);
+	if (!field && strcmp(expression->text, "tcp option") == 0)
+		field = option_field(checker, expression->name);
 	if (!field) {
 		bool foreign = foreign_field(expression->text, expression->name);
 

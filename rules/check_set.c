@@ -45,7 +45,7 @@ static void check_verdict_map(struct checker *checker, struct set_declaration *s
 			set->data.count = 0;
 		}
 	}
-	if (set->map && !set->data.count && !checker->diagnostics->errors)
+	if (set->map && !set->data.count && !set->data_words && !set->data_typeof && !checker->incomplete)
 		report_error(checker->diagnostics, set->place, "map %s says no type of its values", set->name);
 	if (!set->map && set->data.count)
 		report_error(checker->diagnostics, set->place, "%s has values: declare it as a map", set->name);
@@ -56,11 +56,9 @@ void check_set_types(struct checker *checker, struct set_declaration *set)
 	checker->rule_family = checker->rule_transport = 0;
 	if (set->key_words)
 		types_of_words(checker, set->key_words, &set->key);
-	else if (set->key_typeof) {
-		if (!check_left(checker, set->key_typeof, &set->key))
-			set->key.count = 0;
-	}
-	else
+	else if (set->key_typeof && !check_left(checker, set->key_typeof, &set->key))
+		set->key.count = 0;
+	if (!set->key_words && !set->key_typeof && !checker->incomplete)
 		report_error(checker->diagnostics, set->place, "%s %s says no type", set->map ? "map" : "set", set->name);
 	checker->rule_family = checker->rule_transport = 0;
 	if (set->data_words) {
@@ -218,8 +216,7 @@ bool check_set_reference(struct checker *checker, struct expression *reference, 
 	}
 	reference->set = set_declaration_lookup(checker->table, reference->text);
 	if (!reference->set) {
-		report_error(checker->diagnostics, reference->place, "there is no set or map %s in table %s",
-			     reference->text, checker->table->name);
+		report_missing(checker, reference->place, map ? "map" : "set", reference->text);
 		return false;
 	}
 	if (reference->set->map != map) {

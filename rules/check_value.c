@@ -15,8 +15,10 @@ static bool wrong(struct checker *checker, const struct expression *expression, 
 
 static bool check_leaf(struct checker *checker, struct expression *expression, const struct datatype *type)
 {
-	const char *message = value_parse(expression, type);
+	const char *message = expression->undefined ? NULL : value_parse(expression, type);
 
+	if (expression->undefined)
+		return false;
 	return !message || wrong(checker, expression, message);
 }
 

@@ -13,6 +13,18 @@ struct loaded {
 	struct document document;
 };
 
+static int compare_diagnostics(const void *a, const void *b)
+{
+	const struct diagnostic *one = a, *other = b;
+	int order = strcmp(one->file ? one->file : "", other->file ? other->file : "");
+
+	if (order)
+		return order;
+	if (one->line != other->line)
+		return one->line < other->line ? -1 : 1;
+	return one->column < other->column ? -1 : one->column > other->column;
+}
+
 /* Apart from configuration_load(), so that no local changes between setjmp and longjmp. */
 static void load(struct loaded *loaded, struct parser *parser, const char *path)
 {
@@ -23,10 +35,8 @@ static void load(struct loaded *loaded, struct parser *parser, const char *path)
 	loaded->configuration.settings = settings_default();
 	parse_document(parser, path);
 	parse_settings(parser, &loaded->configuration.settings);
-	if (parser->diagnostics->errors == errors)
-		document_check(&loaded->arena, &loaded->document, parser->diagnostics);
-	else
-		return;
+	/* Also after syntax errors: the more mistakes one run shows, the better. */
+	document_check(&loaded->arena, &loaded->document, parser->diagnostics);
 	if (parser->diagnostics->errors == errors)
 		loaded->configuration.ruleset =
 			ruleset_compile(&loaded->arena, &loaded->document, parser->diagnostics);
@@ -48,6 +58,9 @@ struct configuration *configuration_load(const struct loader *loader, const char
 		load(loaded, parser, path);
 	else
 		loaded->configuration.ruleset = NULL;
+	/* The stages report in turn; people read from top to bottom. */
+	if (diagnostics->count > 1)
+		qsort(diagnostics->list, diagnostics->count, sizeof(*diagnostics->list), compare_diagnostics);
 	free(parser->pending_text);
 	free(parser);
 	if (!loaded->configuration.ruleset) {

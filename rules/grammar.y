@@ -72,6 +72,7 @@ static struct statement *match(struct parser *parser, struct expression *left, e
 %token ACCEPT "accept" DROP "drop" CONTINUE "continue" RETURN "return" JUMP "jump" GOTO "goto"
 %token LOG "log" REJECT "reject" MASQUERADE "masquerade" TO "to" NOTRACK "notrack" UPDATE "update" METER "meter"
 %token META "meta" CT "ct" FIB "fib" NUMGEN "numgen" JHASH "jhash" SYMHASH "symhash" RT "rt" VMAP "vmap"
+%token <text> EXISTS "exists"
 %token RATE "rate" OVER "over" UNTIL "until" BURST "burst"
 %token EQ "==" NE "!=" LE "<=" GE ">=" SHIFT_LEFT "<<" SHIFT_RIGHT ">>"
 
@@ -610,6 +611,11 @@ statement
 		{ $$ = statement_create(parser->arena, STATEMENT_VERDICT, @1); $$->left = $1; }
 	| lhs_concat match_value	{ $$ = match(parser, $1, OPERATOR_IMPLICIT, $2); }
 	| lhs_concat operator match_value	{ $$ = match(parser, $1, $2, $3); }
+	| PROTO OPTION option_kind EXISTS
+		{
+			$$ = match(parser, field(parser, @1, "tcp option", $3), OPERATOR_IMPLICIT,
+				   leaf(parser, EXPRESSION_WORD, @4, $4));
+		}
 	| lhs_concat VMAP set_reference
 		{
 			$$ = statement_create(parser->arena, STATEMENT_VMAP, @1);
@@ -1071,6 +1077,7 @@ set_reference
 
 rhs_word
 	: identifier
+	| EXISTS
 	| REDIRECT	{ $$ = "redirect"; }
 	| SNAT		{ $$ = "snat"; }
 	| DNAT		{ $$ = "dnat"; }
@@ -1241,12 +1248,20 @@ static void grammar_error(struct place *place, struct parser *parser, const char
 	parser->ended = true;
 }
 
+/* Words that may be names too: `name` says it. */
+static bool is_clutter(yysymbol_kind_t symbol)
+{
+	return symbol == YYSYMBOL_RESYNC || symbol == YYSYMBOL_WITH || symbol == YYSYMBOL_COUNT ||
+	       symbol == YYSYMBOL_HELPER || symbol == YYSYMBOL_ORIGINAL || symbol == YYSYMBOL_REPLY ||
+	       symbol == YYSYMBOL_EXISTS;
+}
+
 static int yyreport_syntax_error(const yypcontext_t *context, struct parser *parser)
 {
 	const char *names[6];
 	yysymbol_kind_t expected[64], got = yypcontext_token(context);
 	int count = yypcontext_expected_tokens(context, expected, 64);
-	int named = 0;
+	int named = 0, counted = 0;
 	bool statement = false, value = false;
 
 	for (int i = 0; i < count; i++) {
@@ -1254,10 +1269,11 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parser *par
 			statement = true;
 		if (expected[i] == YYSYMBOL_ADDRESS)
 			value = true;
-		if (expected[i] != YYSYMBOL_RESYNC && named < 6)
+		if (!is_clutter(expected[i]) && named < 6)
 			names[named++] = yysymbol_name(expected[i]);
+		counted += !is_clutter(expected[i]);
 	}
 	parser_syntax_error(parser, *yypcontext_location(context), got == YYSYMBOL_YYEOF ? NULL : yysymbol_name(got),
-			    statement ? "a statement" : value ? "a value" : NULL, names, count > 6 ? 0 : named);
+			    statement ? "a statement" : value ? "a value" : NULL, names, counted > 6 ? 0 : named);
 	return 0;
 }

@@ -70,34 +70,44 @@ static bool put_port(uint8_t *at, const struct field *field, const struct rule_c
 		   be16_to_host(field->load == LOAD_SOURCE_PORT ? view->source.port : view->destination.port));
 }
 
-static bool put_tcp_option(uint8_t *at, const struct field *field, const struct packet *packet)
+/* The option of that kind, from its first byte on, and its length; NULL: there is none. */
+static const uint8_t *find_option(const struct packet *packet, unsigned int kind, size_t *size)
 {
 	const struct packet_tcp *tcp = &packet->tcp;
-	size_t offset = 0, kind = field->offset, length = tcp->options_length;
+	size_t offset = 0, length = tcp->options_length;
 	const uint8_t *options;
 
 	if (!packet->bytes || (size_t)tcp->options_offset + length > packet->length)
-		return false;
+		return NULL;
 	options = packet->bytes + tcp->options_offset;
-	while (offset < length && options[offset] != 0) {
-		size_t size;
-
-		if (options[offset] == 1) {
-			offset++;
-			continue;
+	while (offset < length) {
+		*size = 1;
+		if (options[offset] > 1) {
+			if (offset + 2 > length || options[offset + 1] < 2 || offset + options[offset + 1] > length)
+				return NULL;
+			*size = options[offset + 1];
 		}
-		if (offset + 2 > length || options[offset + 1] < 2 || offset + options[offset + 1] > length)
-			return false;
-		size = options[offset + 1];
-		if (options[offset] == kind) {
-			if (size < 2U + field->bits / 8U)
-				return false;
-			memcpy(at, options + offset + 2, field->bits / 8U);
-			return true;
-		}
-		offset += size;
+		if (options[offset] == kind)
+			return options + offset;
+		if (options[offset] == 0)
+			return NULL;
+		offset += *size;
 	}
-	return false;
+	return NULL;
+}
+
+static bool put_tcp_option(uint8_t *at, const struct field *field, const struct packet *packet)
+{
+	size_t size;
+	const uint8_t *option = find_option(packet, field->offset, &size);
+
+	/* A field of no bits asks whether the option is there. */
+	if (!field->bits)
+		return put(at, field->type, option != NULL);
+	if (!option || size < 2U + field->bits / 8U)
+		return false;
+	memcpy(at, option + 2, field->bits / 8U);
+	return true;
 }
 
 static bool put_link(uint8_t *at, const struct field *field, const struct link *link)

@@ -35,6 +35,8 @@ struct input {
 	unsigned int depth;
 };
 
+struct held_token;
+
 struct parser {
 	struct arena *arena;
 	const struct loader *loader;
@@ -45,9 +47,11 @@ struct parser {
 	struct input *input;
 	/* token reader */
 	unsigned int brace_depth, block_depth, gateway_depth;
-	int last_token, held_token;
+	int last_token;
 	struct place last_place;
-	bool panic, ended, at_start, held;
+	bool panic, ended, at_start;
+	struct held_token *held; /* to be given to the grammar before anything is read */
+	unsigned int held_count;
 	/* grammar */
 	struct scope *scope;
 	struct table *table;

@@ -7,6 +7,7 @@
 #include "rules/parse_tokens.h"
 
 #define INCLUDED_FILES_LIMIT 1000
+#define HELD_LIMIT 16
 
 /* Is the token read last where a statement of the current block ends? */
 static bool at_statement_end(const struct parser *parser, int token)
@@ -46,26 +47,131 @@ static int read_token(GRAMMAR_STYPE *value, struct place *place, struct parser *
 	return token;
 }
 
+/* Tokens that wait, newest at the end; the oldest is given out first. */
+struct held_token {
+	int token;
+	struct place place;
+	GRAMMAR_STYPE value;
+};
+
+static void hold(struct parser *parser, int token, const GRAMMAR_STYPE *value, struct place place)
+{
+	struct held_token *held;
+
+	if (!parser->held)
+		parser->held = arena_array(parser->arena, HELD_LIMIT, sizeof(*parser->held));
+	held = &parser->held[parser->held_count++];
+	held->token = token;
+	held->place = place;
+	memset(&held->value, 0, sizeof(held->value));
+	if (value)
+		held->value = *value;
+}
+
+static int unhold(GRAMMAR_STYPE *value, struct place *place, struct parser *parser)
+{
+	struct held_token first = parser->held[0];
+
+	parser->held_count--;
+	memmove(parser->held, parser->held + 1, parser->held_count * sizeof(*parser->held));
+	*value = first.value;
+	*place = first.place;
+	parser->last_token = first.token;
+	parser->last_place = first.place;
+	return first.token;
+}
+
+/* Words that begin a statement or a block, and never an element of a set. */
+static bool begins_statement(int token)
+{
+	static const int tokens[] = { CT,     META,	 META_KEY, LOG,	   LIMIT,  ACCEPT,     DROP, REJECT,
+				      JUMP,   GOTO,	 RETURN,   FIB,	   UPDATE, MASQUERADE, ADD,  NOTRACK,
+				      POLICY, COUNTER, CHAIN,	   TABLE, DEFINE };
+
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		if (tokens[i] == token)
+			return true;
+	}
+	return false;
+}
+
+static bool is_address_protocol(const char *text)
+{
+	return strcmp(text, "ip") == 0 || strcmp(text, "ip6") == 0 || strcmp(text, "th") == 0;
+}
+
+/*
+ * At the start of a line inside braces that the statement being skipped has opened:
+ * does another statement begin here? Then a closing brace is missing, and it is
+ * supplied, with those of the blocks that must have ended too.
+ */
+static bool recover_at_line(struct parser *parser, int token, const GRAMMAR_STYPE *value, struct place place)
+{
+	struct place next_place;
+	GRAMMAR_STYPE next_value;
+	unsigned int depth = parser->block_depth;
+	bool statement = begins_statement(token);
+	int next = 0;
+
+	if (token == PROTO && !is_address_protocol(value->text)) {
+		next = read_token(&next_value, &next_place, parser);
+		statement = next == WORD || next == FLAGS || next == TYPE || next == OPTION;
+	} else if (token == PROTO) {
+		statement = true;
+	}
+	if (!statement)
+		return false;
+	if (token == TABLE)
+		depth = 0;
+	else if (token == CHAIN && depth > 1)
+		depth = 1;
+	for (unsigned int i = parser->block_depth; i > depth; i--) {
+		hold(parser, '}', NULL, place);
+		hold(parser, NEWLINE, NULL, place);
+	}
+	parser->brace_depth = depth;
+	hold(parser, token, value, place);
+	if (next)
+		hold(parser, next, &next_value, next_place);
+	return true;
+}
+
+static int skip_statement(GRAMMAR_STYPE *value, struct place *place, struct parser *parser)
+{
+	int token = parser->last_token, before;
+	/* Braces that open only now belong to what is skipped as a whole. */
+	bool inside = parser->brace_depth > parser->block_depth;
+
+	while (!at_statement_end(parser, token)) {
+		before = token;
+		token = read_token(value, place, parser);
+		if (inside && before == NEWLINE && parser->brace_depth > parser->block_depth &&
+		    recover_at_line(parser, token, value, *place))
+			return RESYNC;
+		token = parser->last_token;
+	}
+	/* The brace that closes the block, and the end, are still the grammar's to see. */
+	if (token == '}' || token == 0)
+		hold(parser, token, NULL, parser->last_place);
+	return RESYNC;
+}
+
 int grammar_lex(GRAMMAR_STYPE *value, struct place *place, struct parser *parser)
 {
-	int token;
-
-	if (!parser->panic) {
-		if (!parser->held)
-			return read_token(value, place, parser);
-		parser->held = false;
-		*place = parser->last_place;
-		return parser->held_token;
-	}
-	token = parser->last_token;
-	while (!at_statement_end(parser, token))
-		token = read_token(value, place, parser);
+	if (!parser->panic && !parser->held_count)
+		return read_token(value, place, parser);
+	if (!parser->panic)
+		return unhold(value, place, parser);
 	parser->panic = false;
 	*place = parser->last_place;
-	/* The brace that closes the block, and the end, are still the grammar's to see. */
-	parser->held = token == '}' || token == 0;
-	parser->held_token = token;
-	return RESYNC;
+	/* What already waits was read ahead of the place where the grammar is. */
+	if (parser->held_count) {
+		while (parser->held_count && parser->last_token != NEWLINE && parser->last_token != 0)
+			unhold(value, place, parser);
+		if (parser->last_token == NEWLINE)
+			return RESYNC;
+	}
+	return skip_statement(value, place, parser);
 }
 
 void parser_resync(struct parser *parser)
@@ -91,7 +197,7 @@ void parser_syntax_error(struct parser *parser, struct place place, const char *
 	char what[256] = "";
 	size_t length = 0;
 
-	if (parser->last_token == WORD && class && parser->last_word && nft_knows(parser->last_word)) {
+	if (parser->last_token == WORD && parser->last_word && nft_knows(parser->last_word)) {
 		report_error(parser->diagnostics, place, "not supported: %s", parser->last_word);
 		parser_resync(parser);
 		return;
