@@ -67,7 +67,7 @@ static bool read_chunk(struct chunks *chunks, struct cursor *cursor)
 	uint8_t kind = cursor_u8(cursor), flags = cursor_u8(cursor);
 	uint16_t length = be16_to_host(cursor_be16(cursor));
 
-	if (cursor->failed || length < 4 || length - 4U > cursor_left(cursor))
+	if (length < 4)
 		return false;
 	if (kind < 32)
 		chunks->kinds |= UINT32_C(1) << kind;

@@ -80,7 +80,7 @@ static void read_options(struct tcp_segment *segment, struct cursor options)
 		if (kind == OPTION_NOP)
 			continue;
 		length = cursor_u8(&options);
-		if (options.failed || length < 2)
+		if (length < 2)
 			return;
 		body = cursor_take(&options, length - 2U);
 		if (!body)

@@ -256,6 +256,8 @@ static void RFC9260_5_2_restart(void **state)
 		{ REPLY, 0xc, { INIT_ACK, NOTHING }, 0xd, "=ESTABLISHED" },
 		{ ORIG, 0xb, { DATA, NOTHING }, 0, "ESTABLISHED" },
 		{ REPLY, 0xc, { DATA, NOTHING }, 0, "!invalid" },
+		{ REPLY, 0xe, { INIT_ACK, NOTHING }, 0xf, "!invalid" },
+		{ ORIG, 0xe, { COOKIE_ECHO, NOTHING }, 0, "!invalid" },
 		{ ORIG, 0xd, { COOKIE_ECHO, NOTHING }, 0, "COOKIE_ECHOED" },
 		{ ORIG, 0xb, { DATA, NOTHING }, 0, "!invalid" },
 		{ REPLY, 0xc, { COOKIE_ACK, NOTHING }, 0, "ESTABLISHED" },

@@ -59,8 +59,20 @@ static void syn_from_the_reply_opens_nothing(void **state)
 		ROW(ORIG, "A", 101, 101, 100, 10000, "ESTABLISHED"),
 	};
 
+	static const struct row own_answer[] = {
+		TALK,
+		ROW(ORIG, "S", 900000, 0, 0, 10000, "=ESTABLISHED"),
+		ROW(ORIG, "SA", 700000, 900001, 0, 10000, "!out-of-window"),
+	};
+	/* With equal initial numbers the second one acknowledges the first to the bit. */
+	struct bench equal = { .settings = track_scenario_settings(), .base = { 1000, 1000 } };
+
 	(void)state;
 	PLAY(rows);
+	for (size_t row = 0; row < COUNT(own_answer); row++) {
+		if (!track_scenario_send(&equal, &own_answer[row], row))
+			fail_msg("%s", equal.failure);
+	}
 }
 
 static void retransmitted_syn_with_new_ISN(void **state)
