@@ -77,12 +77,12 @@ open_sessions() {
 }
 
 @test "reset: status and rules begin at zero, metrics go on, sessions stay" {
-	probe client udp 198.51.100.2 7 --sport 41001
+	open_sessions 50 19000
 	local created
 	created=$(in_gateway curl -s http://127.0.0.1:9743/metrics | awk '$1 == "sluice_sessions_created_total" { print $2 }')
-	[[ $created -ge 1 && $(status .sessions.created) -ge 1 ]]
+	[[ $created -ge 50 && $(status .sessions.created) -ge 50 && $(status .packets.received) -ge 50 ]]
 	run -0 control reset
-	[[ $(status .sessions.created) -eq 0 && $(status .packets.received) -eq 0 ]]
+	[[ $(status .sessions.created) -le 2 && $(status .packets.received) -le 10 ]] # the network is never silent
 	[[ $(control -j rules | jq -s 'map(.packets // 0) | add') -eq 0 ]]
 	[[ $(in_gateway curl -s http://127.0.0.1:9743/metrics | awk '$1 == "sluice_sessions_created_total" { print $2 }') -ge $created ]]
 	[[ $(status .sessions.current) -ge 1 ]]
@@ -115,11 +115,11 @@ open_sessions() {
 	try:
 	    while True: flood.send(b'{"command":"status"}\n' * 50)
 	except BlockingIOError: pass
-	time.sleep(1)
+	time.sleep(2)
 	slowest = max(ask() for _ in range(20))
 	grown = memory() - before
 	print("memory", grown, "KiB, slowest answer", slowest)
-	assert slowest < 0.5 and grown < 64 * 1024
+	assert slowest < 0.5 and grown < 32 * 1024
 	# Who reads after all gets every line, of both listings.
 	whole = idle[0].makefile(); ends = lines = 0
 	while ends < 2:
