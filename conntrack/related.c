@@ -55,6 +55,20 @@ static void translate(struct passage *passage)
 }
 
 /*
+ * Could the session have sent what is quoted, and does the error go back there? The
+ * router's own errors need no proof: they are about packets that no hook saw.
+ */
+static bool fits_session(const struct passage *passage)
+{
+	const struct packet_quote *quote = &passage->packet.icmp.quote;
+
+	return icmp_error_valid(&passage->packet) &&
+	       (passage->meta->hook == HOOK_OUTPUT ||
+		track_quote_valid(quote->tuple.protocol, &passage->session->track,
+				  direction_opposite(passage->direction), quote->tcp_sequence));
+}
+
+/*
  * Silence for errors about nothing we know (RFC 5508 REQ-4), but the router's own
  * are heard: it answers first packets that died of their TTL before any hook that
  * would have made a session of them.
@@ -78,11 +92,11 @@ enum reason related_process(struct passage *passage)
 
 	if (!quotes_session(passage))
 		return pass_unmatched(passage);
-	if (!icmp_error_valid(&passage->packet)) {
+	passage->session = table_session(&engine->table, passage->index);
+	if (!fits_session(passage)) {
 		engine->counters.icmp_invalid++;
 		return REASON_ICMP_INVALID;
 	}
-	passage->session = table_session(&engine->table, passage->index);
 	if (passage->packet.icmp.mtu)
 		engine->counters.icmp_frag_needed += hook != HOOK_PREROUTING;
 	passage->context.ct_state = CT_STATE_RELATED;
