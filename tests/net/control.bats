@@ -138,7 +138,7 @@ teardown() { explain; }
 	sleep 0.3
 	probe client udp 198.51.100.2 7 --sport 40010
 	wait_for 3 grep -qE '\[NEW\] udp .*src=10\.0\.0\.10 .*sport=40010' "$WORK/events.log"
-	stop events INT
+	stop events
 }
 
 @test "reload by sluicectl; a broken configuration is refused with its place" {

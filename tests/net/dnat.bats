@@ -87,7 +87,7 @@ teardown() { explain; }
 @test "the sessions say how they are translated" {
 	start held server "$PYTHON" "$NET/probe.py" udp 198.51.100.1 7 --sport 45678 --hold 10
 	wait_for 5 grep -q 198.51.100.2 "$WORK/held.log"
-	run -0 control -j sessions -p udp --sport 45678
+	run -0 --separate-stderr control -j sessions -p udp --sport 45678
 	stop held
 	jq -se 'length == 1 and .[0].nat == "dnat" and .[0].original.dst == "198.51.100.1"
 		and .[0].reply.src == "10.0.0.10"' <<<"$output"

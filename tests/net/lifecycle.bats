@@ -109,7 +109,7 @@ served() { fetch client --max-time 2 http://198.51.100.2/ip; }
 	served
 	[[ -n "$(kernel_state)" ]]
 	kill -TERM $pid
-	run -0 wait $pid
+	wait $pid # fails unless it exits with 0
 	[[ -z "$(kernel_state)" ]]
 	[[ ! -e "$WORK/control.sock" ]]
 }
