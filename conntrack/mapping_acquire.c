@@ -18,12 +18,8 @@ static bool fits(const struct search *search, const struct mapping *mapping)
 		return false;
 	if (request->static_nat)
 		return address_equal(&mapping->external.address, &request->address_first);
-	if (request->identity) {
-		if (endpoint_equal(&mapping->external, &request->internal))
-			return true;
-		if (!address_equal(&mapping->external.address, &request->internal.address))
-			return false;
-	}
+	if (request->identity && endpoint_equal(&mapping->external, &request->internal))
+		return true;
 	return address_within(&mapping->external.address, &request->address_first, &request->address_last) &&
 	       (!protocol_has_ports(request->protocol) || (port >= search->port_first && port <= search->port_last));
 }

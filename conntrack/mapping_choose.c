@@ -73,10 +73,11 @@ static struct ports_wish wish_of(const struct search *search)
  * The pool knows nothing of one-to-one mappings made before it existed. When it hands out
  * the port of one, that mapping becomes the owner.
  */
-static bool adopt(struct search *search, const struct address *address, int32_t port)
+static bool adopt(struct search *search, uint32_t pool, int32_t port)
 {
 	struct mappings *mappings = search->mappings;
-	struct endpoint external = { .address = *address, .port = be16_from_host((uint16_t)port) };
+	struct endpoint external = { .address = mappings->pools.list[pool].address,
+				     .port = be16_from_host((uint16_t)port) };
 	uint32_t index;
 
 	if (mappings->unowned == 0)
@@ -87,6 +88,8 @@ static bool adopt(struct search *search, const struct address *address, int32_t 
 		return false;
 	mappings->list[index].owns_port = true;
 	mappings->unowned--;
+	if (mappings->list[index].held)
+		ports_hold(&mappings->pools.ports[pool], (uint16_t)port);
 	return true;
 }
 
@@ -105,7 +108,7 @@ static bool take_from(struct search *search, uint32_t pool)
 
 		if (port == PORT_NONE)
 			return false;
-		if (adopt(search, &pools->list[pool].address, port))
+		if (adopt(search, pool, port))
 			continue;
 		search->draft.external.address = pools->list[pool].address;
 		search->draft.external.port = be16_from_host((uint16_t)port);
@@ -246,7 +249,6 @@ static bool overload_pool(struct search *search, uint32_t pool)
 		destinations_freed(&mappings->destinations, pool, &request->peer, (uint16_t)port);
 		return false;
 	}
-	ports_unhold(&mappings->pools.ports[pool], (uint16_t)port);
 	search->draft.external =
 	    (struct endpoint){ .address = search->address, .port = be16_from_host((uint16_t)port) };
 	search->draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
@@ -293,8 +295,10 @@ static enum reason decide_static(struct search *search)
 		return REASON_TUPLE_CLASH;
 	search->draft.external = external;
 	search->draft.one_to_one = true;
-	if (mapping_find_external(mappings, request->protocol, &external, BEHAVIOUR_ENDPOINT_INDEPENDENT,
-				  &request->peer) != MAPPING_NONE)
+	/* Somebody else's already, towards others: this one then is bound to its peer. */
+	if (!protocol_has_ports(request->protocol) ||
+	    mapping_find_external(mappings, request->protocol, &external, search->draft.behaviour, &request->peer) !=
+		MAPPING_NONE)
 		search->draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 	if (!protocol_has_ports(request->protocol))
 		return REASON_NONE;
@@ -313,16 +317,18 @@ static enum reason decide_portless(struct search *search)
 	bool held = false;
 
 	search->draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
-	if (search->paired_host != HOST_NONE || request->identity)
+	if (search->paired_host != HOST_NONE)
 		count = 1;
+	if (request->identity && search_judge(search, &request->internal) == PORT_USABLE) {
+		search->draft.external = request->internal;
+		return REASON_NONE;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		enum port_state state;
 
 		external.address =
 		    address_advance(&request->address_first, (uint32_t)(((uint64_t)start + i) % search->address_count));
-		if (request->identity)
-			external.address = request->internal.address;
-		else if (search->paired_host != HOST_NONE)
+		if (search->paired_host != HOST_NONE)
 			external.address = search->mappings->hosts.list[search->paired_host].external;
 		state = search_judge(search, &external);
 		held |= state == PORT_BLOCKED;
@@ -343,9 +349,10 @@ static bool keep_identity(struct search *search)
 	uint32_t pool = search_open_pool(mappings, &request->internal.address, request->protocol);
 
 	if (pool != POOL_NONE) {
-		if (!ports_is_used(&mappings->pools.ports[pool], port))
-			(void)pools_share(&mappings->pools, pool, port);
-		else
+		if (ports_is_used(&mappings->pools.ports[pool], port))
+			return false;
+		(void)pools_share(&mappings->pools, pool, port);
+		if (adopt(search, pool, port))
 			return false;
 		search->draft.owns_port = true;
 	}
@@ -368,12 +375,12 @@ static enum reason refuse(struct search *search)
 		held = culprit != POOL_NONE &&
 		       ports_any_held(&pools->ports[culprit], search->port_first, search->port_last);
 	}
-	for (uint32_t i = 0; culprit == POOL_NONE && !held && i < pools->count; i++) {
+	for (uint32_t i = 0; !address_equal(first, last) && !held && i < pools->count; i++) {
 		const struct pool *pool = &pools->list[i];
 
 		if (pool->protocol != request->protocol || !address_within(&pool->address, first, last))
 			continue;
-		culprit = i;
+		culprit = culprit == POOL_NONE ? i : culprit;
 		held = ports_any_held(&pools->ports[i], search->port_first, search->port_last);
 	}
 	if (culprit != POOL_NONE)

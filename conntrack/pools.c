@@ -260,6 +260,8 @@ bool pools_share(struct pools *pools, uint32_t index, uint16_t port)
 		return false;
 	pools->shares[index][port]++;
 	pools->list[index].shared++;
+	/* Its earlier mapping may rest; the port as such is in use. */
+	ports_unhold(&pools->ports[index], port);
 	return true;
 }
 

@@ -354,7 +354,8 @@ bool ports_any_held(const struct ports *ports, uint16_t first, uint16_t last)
 		uint32_t begin = half_begin(i, first), end = half_end(i, last);
 
 		for (uint32_t j = begin / 64; j * 64 < end; j++)
-			if (ports->halves[i].words[j].held & range_mask(j, begin, end))
+			if (ports->halves[i].words[j].held & ~ports->halves[i].words[j].reserved &
+			    range_mask(j, begin, end))
 				return true;
 	}
 	return false;

@@ -105,7 +105,7 @@ bool ports_is_reserved(const struct ports *ports, uint16_t port);
 /* Free ports from @first to @last, inclusive. */
 uint32_t ports_free(const struct ports *ports, uint16_t first, uint16_t last);
 
-/* Is a port from @first to @last in quarantine? */
+/* Is a port from @first to @last, other than reserved ones, in quarantine? */
 bool ports_any_held(const struct ports *ports, uint16_t first, uint16_t last);
 
 /* Ports from @first to @last that are not reserved: what the range can serve at most. */

@@ -58,7 +58,7 @@ uint32_t ports_model_span(const struct ports_model *model, uint32_t first, uint3
 bool ports_model_any_held(const struct ports_model *model, uint32_t first, uint32_t last)
 {
 	for (uint32_t port = first; port <= last; port++)
-		if (model->held[port])
+		if (model->held[port] && !model->reserved[port])
 			return true;
 	return false;
 }
