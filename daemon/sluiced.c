@@ -23,6 +23,7 @@
 #include "daemon/log.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
+#include "daemon/replay.h"
 #include "daemon/shell.h"
 
 #define DEFAULT_CONFIG "/etc/sluice/sluice.conf"
@@ -32,9 +33,10 @@
 
 struct options {
 	const char *config;
-	enum { MODE_RUN, MODE_CHECK, MODE_PRINT } mode;
+	enum { MODE_RUN, MODE_CHECK, MODE_PRINT, MODE_REPLAY } mode;
 	unsigned int verbosity;
 	bool no_gso;
+	struct replay_options replay;
 };
 
 static const char usage_text[] = "Usage: sluiced [OPTION]...\n"
@@ -43,29 +45,47 @@ static const char usage_text[] = "Usage: sluiced [OPTION]...\n"
 				 "  -f, --config FILE  configuration file (default " DEFAULT_CONFIG ")\n"
 				 "  -c, --check        check the configuration and exit\n"
 				 "  -p, --print        print the configuration in canonical form and exit\n"
+				 "      --replay FILE  run a capture through the engine, print a line a packet, exit\n"
+				 "      --replay-out FILE\n"
+				 "                     write what would have left\n"
+				 "      --replay-link NAME=ADDRESS/LENGTH[,ADDRESS/LENGTH...][,mtu=N][,default]\n"
+				 "                     an interface of the replay's gateway; repeat for each\n"
+				 "                     (default: this machine's interfaces)\n"
 				 "  -v, --verbose      log more; twice: log everything\n"
 				 "      --no-gso       take single packets from the kernel, not segments of 64 KiB\n"
 				 "      --version      print the version and exit\n"
 				 "      --help         print this and exit\n";
 
+enum {
+	OPTION_VERSION = 256,
+	OPTION_HELP,
+	OPTION_NO_GSO,
+	OPTION_REPLAY,
+	OPTION_REPLAY_OUT,
+	OPTION_REPLAY_LINK,
+};
+
+static const struct option option_list[] = {
+	{ "config", required_argument, NULL, 'f' },
+	{ "check", no_argument, NULL, 'c' },
+	{ "print", no_argument, NULL, 'p' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "no-gso", no_argument, NULL, OPTION_NO_GSO },
+	{ "replay", required_argument, NULL, OPTION_REPLAY },
+	{ "replay-out", required_argument, NULL, OPTION_REPLAY_OUT },
+	{ "replay-link", required_argument, NULL, OPTION_REPLAY_LINK },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* Returns -1 to go on, else the exit code. */
 static int options_read(int argc, char **argv, struct options *options)
 {
-	enum { OPTION_VERSION = 256, OPTION_HELP, OPTION_NO_GSO };
-	static const struct option list[] = {
-		{ "config", required_argument, NULL, 'f' },
-		{ "check", no_argument, NULL, 'c' },
-		{ "print", no_argument, NULL, 'p' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "no-gso", no_argument, NULL, OPTION_NO_GSO },
-		{ "version", no_argument, NULL, OPTION_VERSION },
-		{ "help", no_argument, NULL, OPTION_HELP },
-		{ NULL, 0, NULL, 0 },
-	};
 	int option;
 
 	*options = (struct options){ .config = DEFAULT_CONFIG };
-	while ((option = getopt_long(argc, argv, "f:cpv", list, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:cpv", option_list, NULL)) != -1) {
 		switch (option) {
 		case 'f':
 			options->config = optarg;
@@ -81,6 +101,20 @@ static int options_read(int argc, char **argv, struct options *options)
 			break;
 		case OPTION_NO_GSO:
 			options->no_gso = true;
+			break;
+		case OPTION_REPLAY:
+			options->mode = MODE_REPLAY;
+			options->replay.capture = optarg;
+			break;
+		case OPTION_REPLAY_OUT:
+			options->replay.out = optarg;
+			break;
+		case OPTION_REPLAY_LINK:
+			if (options->replay.link_count == REPLAY_LINK_LIMIT) {
+				fputs("sluiced: too many --replay-link\n", stderr);
+				return EXIT_USAGE;
+			}
+			options->replay.links[options->replay.link_count++] = optarg;
 			break;
 		case OPTION_VERSION:
 			puts("sluiced " SLUICE_VERSION);
@@ -357,6 +391,8 @@ int main(int argc, char **argv)
 		return shell_run(&shell, &options);
 	if (options.mode == MODE_PRINT)
 		result = print_configuration(shell.configuration);
+	else if (options.mode == MODE_REPLAY)
+		result = replay_run(shell.configuration, &options.replay);
 	else
 		result = EXIT_SUCCESS;
 	configuration_destroy(shell.configuration);
