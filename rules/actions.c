@@ -91,8 +91,9 @@ struct expression *scope_use(struct parser *parser, const char *name, struct pla
 
 struct table *declare_table(struct parser *parser, const char *family, const char *name, struct place place)
 {
-	static const struct symbol families[] = { { "ip", TABLE_IP }, { "ip6", TABLE_IP6 }, { "inet", TABLE_INET },
-						  { NULL, 0 } };
+	static const struct symbol families[] = {
+		{ "ip", TABLE_IP }, { "ip6", TABLE_IP6 }, { "inet", TABLE_INET }, { NULL, 0 }
+	};
 	struct table *table;
 	uint32_t found;
 
@@ -227,7 +228,7 @@ static bool priority_by_name(const char *name, int64_t *priority)
 	static const struct {
 		const char *name;
 		int32_t priority;
-	} names[] = { { "raw", -300 },	{ "mangle", -150 }, { "dstnat", -100 },
+	} names[] = { { "raw", -300 }, { "mangle", -150 }, { "dstnat", -100 },
 		      { "filter", 0 }, { "security", 50 }, { "srcnat", 100 } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -281,8 +282,8 @@ void chain_set_hook(struct parser *parser, struct place place, const char *type,
 		report_error(parser->diagnostics, place, "unknown chain type %s", type);
 	if (!symbol_find(hook_names, hook, &hook_number))
 		report_error(parser->diagnostics, place,
-			     strcmp(hook, "ingress") == 0 || strcmp(hook, "egress") == 0 ? "not supported: hook %s" :
-											   "unknown hook %s",
+			     strcmp(hook, "ingress") == 0 || strcmp(hook, "egress") == 0 ? "not supported: hook %s"
+											 : "unknown hook %s",
 			     hook);
 	if (!priority_value(parser, priority, &number))
 		number = 0;
@@ -310,8 +311,10 @@ void chain_set_policy(struct parser *parser, struct place place, const char *pol
 
 void set_add_flags(struct parser *parser, struct expression *words)
 {
-	static const struct symbol names[] = { { "interval", SET_INTERVAL }, { "timeout", SET_TIMEOUT },
-					       { "dynamic", SET_DYNAMIC },   { "constant", SET_CONSTANT },
+	static const struct symbol names[] = { { "interval", SET_INTERVAL },
+					       { "timeout", SET_TIMEOUT },
+					       { "dynamic", SET_DYNAMIC },
+					       { "constant", SET_CONSTANT },
 					       { NULL, 0 } };
 
 	for (const struct expression *word = words->items; word; word = word->next) {

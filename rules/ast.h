@@ -52,7 +52,7 @@ enum expression_kind {
 	EXPRESSION_MAP,	   /* left map right */
 };
 
-enum operator {
+enum operator{
 	OPERATOR_IMPLICIT,
 	OPERATOR_EQUAL,
 	OPERATOR_NOT_EQUAL,
@@ -222,7 +222,7 @@ struct statement {
 	struct expression *left, *right;
 	const char *object; /* a named counter, limit, quota or helper */
 	struct object *object_declared;
-	bool implied; /* of a set, because a rule keeps such a thing there */
+	bool implied;	/* of a set, because a rule keeps such a thing there */
 	uint32_t state; /* index of its counter, limit, quota ... in the program */
 	union {
 		struct counter_values counter;
@@ -259,9 +259,9 @@ struct rule {
 	struct place place;
 	struct statement *statements;
 	const char *comment;
-	const char *text;    /* canonical, without counters' values */
-	uint32_t index;	     /* in the program */
-	uint32_t counter;    /* first counter of the rule, UINT32_MAX without */
+	const char *text; /* canonical, without counters' values */
+	uint32_t index;	  /* in the program */
+	uint32_t counter; /* first counter of the rule, UINT32_MAX without */
 };
 
 struct chain {
@@ -277,7 +277,7 @@ struct chain {
 	int32_t priority;
 	/* set by the checker */
 	uint32_t index;
-	unsigned int depth; /* of the jumps below it */
+	unsigned int depth;  /* of the jumps below it */
 	unsigned int colour; /* of the walk for loops */
 	bool used;
 };
@@ -308,11 +308,11 @@ struct set_declaration {
 	uint64_t timeout_ms, gc_interval_ms;
 	uint32_t size;
 	const char *policy;
-	struct expression *key_words, *data_words;     /* `type` */
+	struct expression *key_words, *data_words;   /* `type` */
 	struct expression *key_typeof, *data_typeof; /* `typeof` */
-	struct expression *elements;		       /* EXPRESSION_SET */
-	struct statement *statements;		       /* of each element */
-	struct statement *implied;		       /* more that a rule keeps at its elements */
+	struct expression *elements;		     /* EXPRESSION_SET */
+	struct statement *statements;		     /* of each element */
+	struct statement *implied;		     /* more that a rule keeps at its elements */
 	/* set by the checker */
 	struct key_type key, data;
 	uint32_t index;

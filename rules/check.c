@@ -31,8 +31,9 @@ static void learn_transport(struct checker *checker, const struct statement *sta
 {
 	const struct expression *left = statement->left, *right = statement->right;
 
-	if (left->kind != EXPRESSION_FIELD || statement->operator > OPERATOR_EQUAL ||
-	    left->field->load != LOAD_NFPROTO || right->kind != EXPRESSION_VALUE || right->form != FORM_SINGLE)
+	if (left->kind != EXPRESSION_FIELD || statement->operator> OPERATOR_EQUAL ||
+					      left->field->load != LOAD_NFPROTO ||
+					      right->kind != EXPRESSION_VALUE || right->form != FORM_SINGLE)
 		return;
 	if (!checker->rule_family)
 		checker->rule_family = right->first.bytes[0] == 2 ? 4 : 6;
@@ -63,7 +64,7 @@ static void check_match(struct checker *checker, struct statement *statement)
 {
 	struct expression *right = statement->right;
 	struct key_type key = { 0 };
-	bool ordered = statement->operator >= OPERATOR_LESS && statement->operator <= OPERATOR_GREATER_EQUAL;
+	bool ordered = statement->operator>= OPERATOR_LESS && statement->operator<= OPERATOR_GREATER_EQUAL;
 
 	if (!check_left(checker, statement->left, &key))
 		return;
@@ -113,7 +114,8 @@ static void check_set_mark(struct checker *checker, struct statement *statement,
 	struct key_type mark = { 0 };
 
 	if (strcmp(statement->object, "mark") != 0) {
-		report_error(checker->diagnostics, statement->place, "not supported: %s %s set", base, statement->object);
+		report_error(checker->diagnostics, statement->place, "not supported: %s %s set", base,
+			     statement->object);
 		return;
 	}
 	key_type_add(&mark, &type_mark);
@@ -245,7 +247,8 @@ static void check_statement(struct checker *checker, struct statement *statement
 static bool is_terminal(const struct statement *statement)
 {
 	if (statement->kind == STATEMENT_VERDICT)
-		return statement->left->verdict != VERDICT_KIND_CONTINUE && statement->left->verdict != VERDICT_KIND_JUMP;
+		return statement->left->verdict != VERDICT_KIND_CONTINUE &&
+		       statement->left->verdict != VERDICT_KIND_JUMP;
 	return statement->kind == STATEMENT_REJECT || statement->kind == STATEMENT_NAT;
 }
 
@@ -284,7 +287,8 @@ static void check_table(struct checker *checker, struct table *table)
 	}
 	for (struct chain *chain = table->chains; chain; chain = chain->next) {
 		if (chain->has_policy && !chain->base)
-			report_error(checker->diagnostics, chain->place, "chain %s has a policy but no hook", chain->name);
+			report_error(checker->diagnostics, chain->place, "chain %s has a policy but no hook",
+				     chain->name);
 		if (chain->base && chain->type == CHAIN_NAT && chain->policy_drop)
 			report_warning(checker->diagnostics, chain->place,
 				       "a nat chain's policy drop drops whatever no rule translates or accepts");

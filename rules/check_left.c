@@ -9,14 +9,46 @@
 static bool foreign_field(const char *protocol, const char *name)
 {
 	static const char *const names[] = {
-		"meta skuid", "meta skgid",	"meta priority", "meta rtclassid", "meta cgroup",  "meta nftrace",
-		"meta cpu",   "meta random",	"meta ipsec",	 "meta iifkind",   "meta oifkind", "meta time",
-		"meta day",   "meta hour",	"meta ibrname",	 "meta obrname",   "meta sdif",	   "meta sdifname",
-		"meta secpath", "meta secmark", "meta ibrpvid",	 "meta ibrvproto", "meta ibriport", "meta obriport",
-		"ct zone",    "ct label",	"ct id",	 "ct helper",	   "ct expiration", "ct bytes",
-		"ct packets", "ct avgpkt",	"ct event",	 "ct secmark",	   "ct original bytes",
-		"ct original packets",		"ct original avgpkt",
-		"ct original zone",		"ether saddr",	 "ether daddr",
+		"meta skuid",
+		"meta skgid",
+		"meta priority",
+		"meta rtclassid",
+		"meta cgroup",
+		"meta nftrace",
+		"meta cpu",
+		"meta random",
+		"meta ipsec",
+		"meta iifkind",
+		"meta oifkind",
+		"meta time",
+		"meta day",
+		"meta hour",
+		"meta ibrname",
+		"meta obrname",
+		"meta sdif",
+		"meta sdifname",
+		"meta secpath",
+		"meta secmark",
+		"meta ibrpvid",
+		"meta ibrvproto",
+		"meta ibriport",
+		"meta obriport",
+		"ct zone",
+		"ct label",
+		"ct id",
+		"ct helper",
+		"ct expiration",
+		"ct bytes",
+		"ct packets",
+		"ct avgpkt",
+		"ct event",
+		"ct secmark",
+		"ct original bytes",
+		"ct original packets",
+		"ct original avgpkt",
+		"ct original zone",
+		"ether saddr",
+		"ether daddr",
 	};
 	char both[64];
 
@@ -39,7 +71,8 @@ static bool check_raw(struct checker *checker, struct expression *expression, st
 	struct field *field;
 
 	if (!network && strncmp(expression->name, "th", 2) != 0) {
-		report_error(checker->diagnostics, expression->place, "not supported: raw payload @%.2s", expression->name);
+		report_error(checker->diagnostics, expression->place, "not supported: raw payload @%.2s",
+			     expression->name);
 		return false;
 	}
 	offset = strtoul(at + 1, &at, 10);
@@ -65,10 +98,10 @@ static bool check_raw(struct checker *checker, struct expression *expression, st
 /* `tcp option NAME exists` */
 static const struct field *option_field(struct checker *checker, const char *name)
 {
-	static const struct symbol kinds[] = { { "eol", 0 },	      { "nop", 1 },	   { "noop", 1 },
-					       { "maxseg", 2 },	      { "window", 3 },	   { "sack-permitted", 4 },
-					       { "sack-perm", 4 },    { "sack", 5 },	   { "timestamp", 8 },
-					       { "fastopen", 34 },    { "md5sig", 19 },	   { "mptcp", 30 },
+	static const struct symbol kinds[] = { { "eol", 0 },	   { "nop", 1 },     { "noop", 1 },
+					       { "maxseg", 2 },	   { "window", 3 },  { "sack-permitted", 4 },
+					       { "sack-perm", 4 }, { "sack", 5 },    { "timestamp", 8 },
+					       { "fastopen", 34 }, { "md5sig", 19 }, { "mptcp", 30 },
 					       { NULL, 0 } };
 	struct field *field;
 	uint32_t kind;
@@ -93,7 +126,8 @@ static bool check_family(struct checker *checker, const struct expression *expre
 {
 	if (!family)
 		return true;
-	if ((checker->table->family == TABLE_IP && family == 6) || (checker->table->family == TABLE_IP6 && family == 4)) {
+	if ((checker->table->family == TABLE_IP && family == 6) ||
+	    (checker->table->family == TABLE_IP6 && family == 4)) {
 		report_error(checker->diagnostics, expression->place, "%s %s can never match in an %s table",
 			     expression->text, expression->name, family == 6 ? "ip" : "ip6");
 		return false;
@@ -119,7 +153,8 @@ static bool check_field(struct checker *checker, struct expression *expression, 
 		bool foreign = foreign_field(expression->text, expression->name);
 
 		report_error(checker->diagnostics, expression->place,
-			     foreign ? "not supported: %s %s" : "there is no %s %s", expression->text, expression->name);
+			     foreign ? "not supported: %s %s" : "there is no %s %s", expression->text,
+			     expression->name);
 		return false;
 	}
 	expression->field = field;
@@ -164,7 +199,8 @@ static bool check_generator(struct checker *checker, struct expression *expressi
 	struct key_type hashed = { 0 };
 
 	if (expression->modulus == 0 || expression->offset > UINT32_MAX - expression->modulus) {
-		report_error(checker->diagnostics, expression->place, "the modulus is 0 or, with the offset, too large");
+		report_error(checker->diagnostics, expression->place,
+			     "the modulus is 0 or, with the offset, too large");
 		return false;
 	}
 	expression->type = type_integer(32);
@@ -174,7 +210,7 @@ static bool check_generator(struct checker *checker, struct expression *expressi
 
 static bool check_binary_left(struct checker *checker, struct expression *expression, struct key_type *key)
 {
-	bool shift = expression->operator == OPERATOR_SHIFT_LEFT || expression->operator == OPERATOR_SHIFT_RIGHT;
+	bool shift = expression->operator== OPERATOR_SHIFT_LEFT || expression->operator== OPERATOR_SHIFT_RIGHT;
 	struct key_type left = { 0 };
 
 	if (!check_left(checker, expression->left, &left))
@@ -214,13 +250,14 @@ bool check_left(struct checker *checker, struct expression *expression, struct k
 		for (struct expression *item = expression->items; item && good; item = item->next)
 			good = check_left(checker, item, key);
 		if (good && key->count > KEY_PARTS) {
-			report_error(checker->diagnostics, expression->place, "not supported: more than %d parts joined",
-				     KEY_PARTS);
+			report_error(checker->diagnostics, expression->place,
+				     "not supported: more than %d parts joined", KEY_PARTS);
 			good = false;
 		}
 		return good;
 	default:
-		report_error(checker->diagnostics, expression->place, "expected something of the packet, not a constant");
+		report_error(checker->diagnostics, expression->place,
+			     "expected something of the packet, not a constant");
 		return false;
 	}
 }
@@ -268,7 +305,7 @@ bool check_argument(struct checker *checker, struct expression **argument, const
 		return check_key(checker, expression, wanted);
 	/* `meta mark | 1` may be written either way round. */
 	if (expression->kind == EXPRESSION_BINARY && !is_dynamic(expression->left) && is_dynamic(expression->right) &&
-	    expression->operator >= OPERATOR_AND && expression->operator <= OPERATOR_XOR) {
+	    expression->operator>= OPERATOR_AND && expression->operator<= OPERATOR_XOR) {
 		struct expression *left = expression->left;
 
 		expression->left = expression->right;

@@ -114,7 +114,8 @@ bool check_nat(struct checker *checker, struct statement *statement)
 		return false;
 	if (nat->port && !check_argument(checker, &nat->port, &port))
 		return false;
-	if (nat->prefix && nat->address && nat->address->kind == EXPRESSION_VALUE && nat->address->form == FORM_SINGLE) {
+	if (nat->prefix && nat->address && nat->address->kind == EXPRESSION_VALUE &&
+	    nat->address->form == FORM_SINGLE) {
 		report_error(checker->diagnostics, nat->address->place, "expected a prefix");
 		return false;
 	}
@@ -200,8 +201,8 @@ static void check_statement_place(struct checker *checker, const struct chain *b
 			report_error(checker->diagnostics, statement->place, "%s needs a chain of type nat; %s is %s",
 				     kinds[kind].name, base->name, base->type == CHAIN_FILTER ? "filter" : "route");
 		else if (!(kinds[kind].hooks & 1U << base->hook))
-			report_error(checker->diagnostics, statement->place, "%s cannot be used on the hook of chain %s",
-				     kinds[kind].name, base->name);
+			report_error(checker->diagnostics, statement->place,
+				     "%s cannot be used on the hook of chain %s", kinds[kind].name, base->name);
 	}
 	if (statement->kind == STATEMENT_REJECT && base->hook == HOOK_POSTROUTING)
 		report_error(checker->diagnostics, statement->place, "reject cannot be used on the hook of chain %s",
@@ -246,7 +247,8 @@ static bool is_unconditional(const struct rule *rule)
 			       statement->left->verdict == VERDICT_KIND_RETURN ||
 			       statement->left->verdict == VERDICT_KIND_GOTO;
 		case STATEMENT_REJECT:
-			return statement->reject.kind == REJECT_KIND_DEFAULT || statement->reject.kind == REJECT_KIND_ICMPX;
+			return statement->reject.kind == REJECT_KIND_DEFAULT ||
+			       statement->reject.kind == REJECT_KIND_ICMPX;
 		case STATEMENT_NAT:
 			return statement->nat.kind == NAT_MASQUERADE && !statement->nat.port;
 		default:

@@ -16,12 +16,12 @@ static void types_of_words(struct checker *checker, const struct expression *wor
 		}
 		report_error(checker->diagnostics, word->place,
 			     strcmp(word->text, "ether_addr") == 0 || strcmp(word->text, "counter") == 0 ||
-					     strcmp(word->text, "quota") == 0 || strcmp(word->text, "limit") == 0 ||
-					     strcmp(word->text, "uid") == 0 || strcmp(word->text, "gid") == 0 ||
-					     strcmp(word->text, "time") == 0 || strcmp(word->text, "ct_label") == 0 ||
-					     strcmp(word->text, "string") == 0 ?
-				     "not supported: sets of type %s" :
-				     "there is no type %s",
+				     strcmp(word->text, "quota") == 0 || strcmp(word->text, "limit") == 0 ||
+				     strcmp(word->text, "uid") == 0 || strcmp(word->text, "gid") == 0 ||
+				     strcmp(word->text, "time") == 0 || strcmp(word->text, "ct_label") == 0 ||
+				     strcmp(word->text, "string") == 0
+				 ? "not supported: sets of type %s"
+				 : "there is no type %s",
 			     word->text);
 	}
 	if (key->count > KEY_PARTS) {
@@ -59,7 +59,8 @@ void check_set_types(struct checker *checker, struct set_declaration *set)
 	else if (set->key_typeof && !check_left(checker, set->key_typeof, &set->key))
 		set->key.count = 0;
 	if (!set->key_words && !set->key_typeof && !checker->incomplete)
-		report_error(checker->diagnostics, set->place, "%s %s says no type", set->map ? "map" : "set", set->name);
+		report_error(checker->diagnostics, set->place, "%s %s says no type", set->map ? "map" : "set",
+			     set->name);
 	checker->rule_family = checker->rule_transport = 0;
 	if (set->data_words) {
 		types_of_words(checker, set->data_words, &set->data);
@@ -104,8 +105,8 @@ static bool check_element(struct checker *checker, const struct set_declaration 
 
 	if ((element->kind == EXPRESSION_MAPPING) != set->map) {
 		report_error(checker->diagnostics, element->place,
-			     set->map ? "an element of a map needs a value behind a colon" :
-					"an element of a set has no value");
+			     set->map ? "an element of a map needs a value behind a colon"
+				      : "an element of a set has no value");
 		return false;
 	}
 	if (set->map && !check_data(checker, set, element->right))
@@ -168,8 +169,7 @@ void check_elements(struct checker *checker, struct set_declaration *set)
 		next = item->next;
 		item->next = NULL;
 		/* `$list : accept` gives every element of the list that value. */
-		if (item->kind == EXPRESSION_MAPPING &&
-		    (key->kind == EXPRESSION_SET || key->kind == EXPRESSION_LIST)) {
+		if (item->kind == EXPRESSION_MAPPING && (key->kind == EXPRESSION_SET || key->kind == EXPRESSION_LIST)) {
 			report_error(checker->diagnostics, key->place, "a set where one value belongs");
 			continue;
 		}
@@ -225,7 +225,8 @@ bool check_set_reference(struct checker *checker, struct expression *reference, 
 		return false;
 	}
 	if (reference->set->key.count && !key_types_fit(&reference->set->key, key)) {
-		report_error(checker->diagnostics, reference->place, "@%s holds values of another type", reference->text);
+		report_error(checker->diagnostics, reference->place, "@%s holds values of another type",
+			     reference->text);
 		return false;
 	}
 	return reference->set->key.count != 0;

@@ -71,22 +71,22 @@ static bool check_range(struct checker *checker, struct expression *expression, 
 
 static bool fold(enum operator operator, uint64_t left, uint64_t right, uint64_t *result)
 {
-	if (operator == OPERATOR_AND)
+	if (operator== OPERATOR_AND)
 		*result = left & right;
-	else if (operator == OPERATOR_OR)
+	else if (operator== OPERATOR_OR)
 		*result = left | right;
-	else if (operator == OPERATOR_XOR)
+	else if (operator== OPERATOR_XOR)
 		*result = left ^ right;
 	else if (right > 63)
 		return false;
 	else
-		*result = operator == OPERATOR_SHIFT_LEFT ? left << right : left >> right;
+		*result = operator== OPERATOR_SHIFT_LEFT ? left << right : left>> right;
 	return true;
 }
 
 static bool check_binary(struct checker *checker, struct expression *expression, const struct datatype *type)
 {
-	bool shift = expression->operator == OPERATOR_SHIFT_LEFT || expression->operator == OPERATOR_SHIFT_RIGHT;
+	bool shift = expression->operator== OPERATOR_SHIFT_LEFT || expression->operator== OPERATOR_SHIFT_RIGHT;
 	uint64_t result = 0;
 
 	if (!check_constant(checker, expression->left, type) ||

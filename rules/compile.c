@@ -46,10 +46,10 @@ static void compile_rule(struct compiler *compiler, struct chain *chain, struct 
 	size_t count = ruleset->rule_count, start = ruleset->instruction_count;
 	struct text text = { .arena = compiler->arena };
 
-	ruleset->rules = arena_grow(compiler->arena, ruleset->rules, count, &ruleset->rule_capacity,
-				    sizeof(struct rule *));
-	ruleset->rule_starts = arena_grow(compiler->arena, ruleset->rule_starts, count, &ruleset->rule_start_capacity,
-					  sizeof(uint32_t));
+	ruleset->rules =
+	    arena_grow(compiler->arena, ruleset->rules, count, &ruleset->rule_capacity, sizeof(struct rule *));
+	ruleset->rule_starts =
+	    arena_grow(compiler->arena, ruleset->rule_starts, count, &ruleset->rule_start_capacity, sizeof(uint32_t));
 	ruleset->rule_chains = arena_grow(compiler->arena, ruleset->rule_chains, count, &ruleset->rule_chain_capacity,
 					  sizeof(struct chain *));
 	rule->index = (uint32_t)count;
@@ -126,7 +126,7 @@ static void compile_base_chains(struct compiler *compiler)
 
 	for (int hook = 0; hook < HOOK_COUNT; hook++)
 		ruleset->base_chains[hook] =
-			arena_array(compiler->arena, ruleset->chain_count + 1, sizeof(struct base_chain *));
+		    arena_array(compiler->arena, ruleset->chain_count + 1, sizeof(struct base_chain *));
 	for (size_t i = 0; i < ruleset->chain_count; i++) {
 		const struct chain *chain = ruleset->chains[i];
 

@@ -41,17 +41,17 @@ static unsigned int load_binary(struct compiler *compiler, const struct expressi
 	uint8_t mask[VALUE_SIZE], flip[VALUE_SIZE];
 	struct instruction *instruction;
 
-	if (expression->operator == OPERATOR_SHIFT_LEFT || expression->operator == OPERATOR_SHIFT_RIGHT) {
+	if (expression->operator== OPERATOR_SHIFT_LEFT || expression->operator== OPERATOR_SHIFT_RIGHT) {
 		instruction = compile_emit(compiler, OPERATION_SHIFT, at, size);
-		instruction->flags = expression->operator == OPERATOR_SHIFT_RIGHT;
+		instruction->flags = expression->operator== OPERATOR_SHIFT_RIGHT;
 		instruction->operand = right[0];
 		return size;
 	}
 	for (unsigned int i = 0; i < size; i++) {
-		mask[i] = expression->operator == OPERATOR_AND ? right[i] :
-			  expression->operator == OPERATOR_OR  ? (uint8_t)~right[i] :
-								 0xff;
-		flip[i] = expression->operator == OPERATOR_AND ? 0 : right[i];
+		mask[i] = expression->operator== OPERATOR_AND  ? right[i]
+			  : expression->operator== OPERATOR_OR ? (uint8_t)~right[i]
+							       : 0xff;
+		flip[i] = expression->operator== OPERATOR_AND ? 0 : right[i];
 	}
 	{
 		uint32_t one = compile_constant(compiler, mask, size), other = compile_constant(compiler, flip, size);
@@ -114,7 +114,7 @@ unsigned int compile_load(struct compiler *compiler, const struct expression *ex
 		index = generator(compiler, expression);
 		compile_emit(compiler, expression->kind == EXPRESSION_NUMGEN ? OPERATION_NUMGEN : OPERATION_SYMHASH, at,
 			     size)
-			->operand = index;
+		    ->operand = index;
 		return size;
 	case EXPRESSION_BINARY:
 		return load_binary(compiler, expression, at);
@@ -142,13 +142,13 @@ static void compare_value(struct compiler *compiler, const struct expression *ri
 		uint32_t last = compile_constant(compiler, right->last.bytes, size);
 
 		instruction = compile_emit(compiler, OPERATION_RANGE, at, size);
-		instruction->flags = operator == OPERATOR_NOT_EQUAL;
+		instruction->flags = operator== OPERATOR_NOT_EQUAL;
 		instruction->operand2 = last;
-	} else if (operator == OPERATOR_IMPLICIT && right->type->bitmask) {
+	} else if (operator== OPERATOR_IMPLICIT && right->type->bitmask) {
 		instruction = compile_emit(compiler, OPERATION_TEST, at, size);
 	} else {
 		instruction = compile_emit(compiler, OPERATION_COMPARE, at, size);
-		instruction->flags = (uint8_t)(operator == OPERATOR_IMPLICIT ? OPERATOR_EQUAL : operator);
+		instruction->flags = (uint8_t)(operator== OPERATOR_IMPLICIT ? OPERATOR_EQUAL : operator);
 	}
 	instruction->operand = first;
 }
@@ -165,7 +165,7 @@ static void compare_masked(struct compiler *compiler, const struct expression *r
 	instruction->operand = mask;
 	instruction->operand2 = none;
 	instruction = compile_emit(compiler, OPERATION_COMPARE, REGISTER_KEY, size);
-	instruction->flags = (uint8_t)(operator == OPERATOR_IMPLICIT ? OPERATOR_EQUAL : operator);
+	instruction->flags = (uint8_t)(operator== OPERATOR_IMPLICIT ? OPERATOR_EQUAL : operator);
 	instruction->operand = value;
 }
 
@@ -175,7 +175,7 @@ static void compare_concat(struct compiler *compiler, const struct statement *st
 	const struct expression *right = statement->right;
 	unsigned int at = REGISTER_KEY;
 
-	if (statement->operator == OPERATOR_NOT_EQUAL) {
+	if (statement->operator== OPERATOR_NOT_EQUAL) {
 		struct set_declaration *one = arena_alloc(compiler->arena, sizeof(*one));
 		struct instruction *instruction;
 		uint32_t index;
@@ -212,7 +212,7 @@ void compile_match(struct compiler *compiler, const struct statement *statement)
 		index = right->kind == EXPRESSION_SET ? compile_set(compiler, right->set) : right->set->index;
 		instruction = compile_emit(compiler, OPERATION_LOOKUP, REGISTER_KEY, size);
 		instruction->operand = index;
-		instruction->flags = statement->operator == OPERATOR_NOT_EQUAL;
+		instruction->flags = statement->operator== OPERATOR_NOT_EQUAL;
 	} else if (right->kind == EXPRESSION_CONCAT) {
 		compare_concat(compiler, statement);
 	} else if (right->kind == EXPRESSION_PREFIX) {
@@ -220,7 +220,7 @@ void compile_match(struct compiler *compiler, const struct statement *statement)
 	} else if (right->type == &type_boolean && statement->left->kind == EXPRESSION_FIB) {
 		/* No interface is a name of zeros. */
 		static const uint8_t zero[VALUE_SIZE];
-		bool same = (right->first.bytes[0] == 0) == (statement->operator != OPERATOR_NOT_EQUAL);
+		bool same = (right->first.bytes[0] == 0) == (statement->operator!= OPERATOR_NOT_EQUAL);
 
 		index = compile_constant(compiler, zero, size);
 		instruction = compile_emit(compiler, OPERATION_COMPARE, REGISTER_KEY, size);

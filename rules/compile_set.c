@@ -65,7 +65,8 @@ static void report_overlap(struct compiler *compiler, const struct set *set, con
 		return;
 	if (declaration->map && memcmp(overlap->one->data, overlap->other->data, set->data_size) != 0 &&
 	    set->shape != SET_MASKED)
-		report_error(compiler->diagnostics, place, "overlaps an element on line %u that has another value", line);
+		report_error(compiler->diagnostics, place, "overlaps an element on line %u that has another value",
+			     line);
 	else
 		report_warning(compiler->diagnostics, place, "overlaps an element on line %u", line);
 }

@@ -38,8 +38,7 @@ static void load(struct loaded *loaded, struct parser *parser, const char *path)
 	/* Also after syntax errors: the more mistakes one run shows, the better. */
 	document_check(&loaded->arena, &loaded->document, parser->diagnostics);
 	if (parser->diagnostics->errors == errors)
-		loaded->configuration.ruleset =
-			ruleset_compile(&loaded->arena, &loaded->document, parser->diagnostics);
+		loaded->configuration.ruleset = ruleset_compile(&loaded->arena, &loaded->document, parser->diagnostics);
 }
 
 struct configuration *configuration_load(const struct loader *loader, const char *path, struct diagnostics *diagnostics)

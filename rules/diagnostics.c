@@ -107,7 +107,8 @@ static void caret_indent(const struct diagnostic *diagnostic, char *indent, size
 {
 	size_t length = 0;
 
-	for (const char *at = diagnostic->source_line; *at && length + 1 < diagnostic->column && length + 1 < size; at++) {
+	for (const char *at = diagnostic->source_line; *at && length + 1 < diagnostic->column && length + 1 < size;
+	     at++) {
 		indent[length++] = *at == '\t' ? '\t' : ' ';
 	}
 	indent[length] = '\0';

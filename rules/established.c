@@ -73,8 +73,8 @@ static enum truth walk_load(struct walker *walker, const struct instruction *ins
 	/* What is always there cannot fail; the next condition judges it. */
 	if (number || all_known(walker, instruction))
 		return TRUTH_YES;
-	return field->load == LOAD_MARK || field->load == LOAD_CT_MARK || field->load == LOAD_CT_STATUS ? TRUTH_YES :
-													  TRUTH_MAYBE;
+	return field->load == LOAD_MARK || field->load == LOAD_CT_MARK || field->load == LOAD_CT_STATUS ? TRUTH_YES
+													: TRUTH_MAYBE;
 }
 
 static bool compare_known(const struct walker *walker, const struct instruction *instruction)

@@ -332,8 +332,8 @@ static bool run(struct machine *machine)
 		return run_vmap(machine, instruction);
 	case OPERATION_REJECT:
 	case OPERATION_NAT:
-		if (instruction->operation == OPERATION_REJECT ? reject_decide(machine, instruction) :
-								 nat_decide_rule(machine, instruction)) {
+		if (instruction->operation == OPERATION_REJECT ? reject_decide(machine, instruction)
+							       : nat_decide_rule(machine, instruction)) {
 			machine->outcome->rule = rule_at(machine->ruleset, machine->at);
 			return true;
 		}

@@ -46,15 +46,6 @@
 #include "rules/parse_tokens.h"
 
 static void grammar_error(struct place *place, struct parser *parser, const char *message);
-static struct expression *leaf(struct parser *parser, enum expression_kind kind, struct place place, const char *text);
-static struct expression *pair(struct parser *parser, enum expression_kind kind, enum operator operator,
-			       struct expression *left, struct expression *right);
-static struct expression *join(struct parser *parser, enum expression_kind kind, struct expression *list,
-			       struct expression *item);
-static struct expression *field(struct parser *parser, struct place place, const char *protocol, const char *name);
-static struct expression *verdict(struct parser *parser, struct place place, enum verdict_kind kind, const char *target);
-static struct statement *match(struct parser *parser, struct expression *left, enum operator operator,
-			       struct expression *right);
 }
 
 %token NEWLINE "end of line" RESYNC "end of statement"
@@ -65,9 +56,11 @@ static struct statement *match(struct parser *parser, struct expression *left, e
 %token GATEWAY_WORD "gateway" TABLE "table" CHAIN "chain" RULE "rule" SET "set keyword" MAP "map" ELEMENT "element"
 %token ELEMENTS "elements" ADD "add" CREATE "create" INSERT "insert" DELETE "delete" DESTROY "destroy"
 %token FLUSH "flush" RULESET "ruleset" DEFINE "define" REDEFINE "redefine" UNDEFINE "undefine"
-%token <text> TYPE "type" FLAGS "flags" PRIORITY "priority" TIMEOUT "timeout" COUNTER "counter" QUOTA "quota" LIMIT "limit"
+%token <text> TYPE "type" FLAGS "flags" PRIORITY "priority"
+%token <text> TIMEOUT "timeout" COUNTER "counter" QUOTA "quota" LIMIT "limit"
 %token <text> MOD "mod" SEED "seed" OFFSET "offset" OPTION "option" WITH "with" COUNT "count" HELPER "helper"
-%token <text> ORIGINAL "original" REPLY "reply" EXPIRES "expires" REDIRECT "redirect" SNAT "snat" DNAT "dnat" SIZE "size"
+%token <text> ORIGINAL "original" REPLY "reply" EXPIRES "expires"
+%token <text> REDIRECT "redirect" SNAT "snat" DNAT "dnat" SIZE "size"
 %token TYPEOF "typeof" HOOK "hook" POLICY "policy" GC_INTERVAL "gc-interval" AUTO_MERGE "auto-merge" COMMENT "comment"
 %token ACCEPT "accept" DROP "drop" CONTINUE "continue" RETURN "return" JUMP "jump" GOTO "goto"
 %token LOG "log" REJECT "reject" MASQUERADE "masquerade" TO "to" NOTRACK "notrack" UPDATE "update" METER "meter"
@@ -157,7 +150,8 @@ command
 		}
 	| FLUSH SET table_spec identifier	{ need_set(parser, $3, $4, @4)->elements = NULL; }
 	| delete TABLE table_spec		{ delete_table(parser, $3); }
-	| delete CHAIN table_spec identifier	{ report_error(parser->diagnostics, @1, "not supported: delete chain"); }
+	| delete CHAIN table_spec identifier
+		{ report_error(parser->diagnostics, @1, "not supported: delete chain"); }
 	| delete SET table_spec identifier	{ report_error(parser->diagnostics, @1, "not supported: delete set"); }
 	| delete ELEMENT table_spec identifier set_literal
 		{ report_error(parser->diagnostics, @1, "not supported: delete element"); }
@@ -190,10 +184,10 @@ initializer
 	| rhs_list
 	| set_literal
 	| '-' NUMBER
-		{ $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $2; $$->flags = 1; }
-	| DURATION		{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
-	| ACCEPT		{ $$ = leaf(parser, EXPRESSION_WORD, @1, "accept"); }
-	| DROP			{ $$ = leaf(parser, EXPRESSION_WORD, @1, "drop"); }
+		{ $$ = build_leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $2; $$->flags = 1; }
+	| DURATION		{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| ACCEPT		{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, "accept"); }
+	| DROP			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, "drop"); }
 	;
 
 /* ----------------------------------------------------------- gateway block */
@@ -249,7 +243,8 @@ table_item
 				if (strcmp(word->text, "dormant") == 0)
 					parser->table->dormant = true;
 				else
-					report_error(parser->diagnostics, word->place, "not supported: table flag %s", word->text);
+					report_error(parser->diagnostics, word->place, "not supported: table flag %s",
+						word->text);
 			}
 		}
 	| COMMENT text_value			{ parser->table->comment = $2; }
@@ -284,18 +279,18 @@ table_item
 words
 	: text_value
 		{
-			$$ = leaf(parser, EXPRESSION_LIST, @1, NULL);
-			expression_append($$, leaf(parser, EXPRESSION_WORD, @1, $1));
+			$$ = build_leaf(parser, EXPRESSION_LIST, @1, NULL);
+			expression_append($$, build_leaf(parser, EXPRESSION_WORD, @1, $1));
 		}
 	| TIMEOUT
 		{
-			$$ = leaf(parser, EXPRESSION_LIST, @1, NULL);
-			expression_append($$, leaf(parser, EXPRESSION_WORD, @1, "timeout"));
+			$$ = build_leaf(parser, EXPRESSION_LIST, @1, NULL);
+			expression_append($$, build_leaf(parser, EXPRESSION_WORD, @1, "timeout"));
 		}
 	| words ',' text_value
-		{ expression_append($1, leaf(parser, EXPRESSION_WORD, @3, $3)); $$ = $1; }
+		{ expression_append($1, build_leaf(parser, EXPRESSION_WORD, @3, $3)); $$ = $1; }
 	| words ',' TIMEOUT
-		{ expression_append($1, leaf(parser, EXPRESSION_WORD, @3, "timeout")); $$ = $1; }
+		{ expression_append($1, build_leaf(parser, EXPRESSION_WORD, @3, "timeout")); $$ = $1; }
 	;
 
 /* ------------------------------------------------------------------ chains */
@@ -351,16 +346,19 @@ device
 priority
 	: priority_base
 	| '-' NUMBER
-		{ if (!parse_priority(parser, NULL, -1, $2, &$$, @1)) $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); }
+		{ if (!parse_priority(parser, NULL, -1, $2, &$$, @1)) $$ = build_leaf(parser, EXPRESSION_NUMBER, @1,
+			NULL); }
 	| priority_base '+' NUMBER
-		{ if (!parse_priority(parser, $1, 1, $3, &$$, @1)) $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); }
+		{ if (!parse_priority(parser, $1, 1, $3, &$$, @1)) $$ = build_leaf(parser, EXPRESSION_NUMBER, @1,
+			NULL); }
 	| priority_base '-' NUMBER
-		{ if (!parse_priority(parser, $1, -1, $3, &$$, @1)) $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); }
+		{ if (!parse_priority(parser, $1, -1, $3, &$$, @1)) $$ = build_leaf(parser, EXPRESSION_NUMBER, @1,
+			NULL); }
 	;
 
 priority_base
-	: text_value			{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
-	| NUMBER			{ $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $1; }
+	: text_value			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| NUMBER			{ $$ = build_leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $1; }
 	| VARIABLE			{ $$ = scope_use(parser, $1, @1); }
 	;
 
@@ -418,13 +416,17 @@ set_item
 	;
 
 type_words
-	: type_word			{ $$ = join(parser, EXPRESSION_LIST, leaf(parser, EXPRESSION_LIST, @1, NULL),
-						    leaf(parser, EXPRESSION_WORD, @1, $1)); }
-	| type_words '.' type_word	{ $$ = join(parser, EXPRESSION_LIST, $1, leaf(parser, EXPRESSION_WORD, @3, $3)); }
+	: type_word
+		{
+			$$ = build_leaf(parser, EXPRESSION_LIST, @1, NULL);
+			expression_append($$, build_leaf(parser, EXPRESSION_WORD, @1, $1));
+		}
+	| type_words '.' type_word
+		{ $$ = build_join(parser, EXPRESSION_LIST, $1, build_leaf(parser, EXPRESSION_WORD, @3, $3)); }
 	| identifier type_word
 		{
-			$$ = join(parser, EXPRESSION_LIST, leaf(parser, EXPRESSION_LIST, @1, NULL),
-				  leaf(parser, EXPRESSION_WORD, @2, $2));
+			$$ = build_join(parser, EXPRESSION_LIST, build_leaf(parser, EXPRESSION_LIST, @1, NULL),
+				  build_leaf(parser, EXPRESSION_WORD, @2, $2));
 			if (expect_word(parser, @1, $1, "interval"))
 				$$->flags = 1;
 		}
@@ -440,7 +442,7 @@ type_word
 typeof_data
 	: lhs_concat
 	| identifier
-		{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
+		{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
 	| identifier lhs_concat
 		{
 			$$ = $2;
@@ -457,7 +459,8 @@ duration
 		{
 			struct expression *use = scope_use(parser, $1, @1);
 
-			$$ = use->text ? use->text : arena_printf(parser->arena, "%llus", (unsigned long long)use->number);
+			$$ = use->text ? use->text : arena_printf(parser->arena, "%llus",
+				(unsigned long long)use->number);
 		}
 	;
 
@@ -467,7 +470,7 @@ plain_number
 	;
 
 set_literal
-	: '{' newlines '}'			{ $$ = leaf(parser, EXPRESSION_SET, @1, NULL); }
+	: '{' newlines '}'			{ $$ = build_leaf(parser, EXPRESSION_SET, @1, NULL); }
 	| '{' newlines set_items '}'		{ $$ = $3; $$->place = @1; }
 	| '{' newlines set_items ',' newlines '}'	{ $$ = $3; $$->place = @1; }
 	;
@@ -476,20 +479,20 @@ newlines: %empty | newlines NEWLINE ;
 
 set_items
 	: set_element newlines
-		{ $$ = join(parser, EXPRESSION_SET, leaf(parser, EXPRESSION_SET, @1, NULL), $1); }
+		{ $$ = build_join(parser, EXPRESSION_SET, build_leaf(parser, EXPRESSION_SET, @1, NULL), $1); }
 	| set_items ',' newlines set_element newlines
-		{ $$ = join(parser, EXPRESSION_SET, $1, $4); }
+		{ $$ = build_join(parser, EXPRESSION_SET, $1, $4); }
 	;
 
 set_element
 	: set_key element_options	{ $$ = $1; $$->options = $2; }
 	| set_key element_options ':' newlines set_data
-		{ $1->options = $2; $$ = pair(parser, EXPRESSION_MAPPING, OPERATOR_IMPLICIT, $1, $5); }
+		{ $1->options = $2; $$ = build_pair(parser, EXPRESSION_MAPPING, OPERATOR_IMPLICIT, $1, $5); }
 	;
 
 set_key
 	: rhs_concat
-	| '*'				{ $$ = leaf(parser, EXPRESSION_STAR, @1, NULL); }
+	| '*'				{ $$ = build_leaf(parser, EXPRESSION_STAR, @1, NULL); }
 	| set_literal
 	;
 
@@ -518,7 +521,10 @@ element_options
 
 /* ----------------------------------------------------------------- objects */
 
-object_block: '{' { parser_block_open(parser); } object_body '}' { parser_block_close(parser); parser->object = NULL; } ;
+object_block
+	: '{' { parser_block_open(parser); } object_body '}'
+		{ parser_block_close(parser); parser->object = NULL; }
+	;
 
 object_body
 	: %empty
@@ -609,12 +615,12 @@ statements
 statement
 	: verdict
 		{ $$ = statement_create(parser->arena, STATEMENT_VERDICT, @1); $$->left = $1; }
-	| lhs_concat match_value	{ $$ = match(parser, $1, OPERATOR_IMPLICIT, $2); }
-	| lhs_concat operator match_value	{ $$ = match(parser, $1, $2, $3); }
+	| lhs_concat match_value	{ $$ = build_match(parser, $1, OPERATOR_IMPLICIT, $2); }
+	| lhs_concat operator match_value	{ $$ = build_match(parser, $1, $2, $3); }
 	| PROTO OPTION option_kind EXISTS
 		{
-			$$ = match(parser, field(parser, @1, "tcp option", $3), OPERATOR_IMPLICIT,
-				   leaf(parser, EXPRESSION_WORD, @4, $4));
+			$$ = build_match(parser, build_field(parser, @1, "tcp option", $3), OPERATOR_IMPLICIT,
+				   build_leaf(parser, EXPRESSION_WORD, @4, $4));
 		}
 	| lhs_concat VMAP set_reference
 		{
@@ -666,16 +672,16 @@ statement
 	;
 
 verdict
-	: ACCEPT			{ $$ = verdict(parser, @1, VERDICT_KIND_ACCEPT, NULL); }
-	| DROP				{ $$ = verdict(parser, @1, VERDICT_KIND_DROP, NULL); }
-	| CONTINUE			{ $$ = verdict(parser, @1, VERDICT_KIND_CONTINUE, NULL); }
-	| RETURN			{ $$ = verdict(parser, @1, VERDICT_KIND_RETURN, NULL); }
-	| JUMP chain_target		{ $$ = verdict(parser, @1, VERDICT_KIND_JUMP, $2->text); }
-	| GOTO chain_target		{ $$ = verdict(parser, @1, VERDICT_KIND_GOTO, $2->text); }
+	: ACCEPT			{ $$ = build_verdict(parser, @1, VERDICT_KIND_ACCEPT, NULL); }
+	| DROP				{ $$ = build_verdict(parser, @1, VERDICT_KIND_DROP, NULL); }
+	| CONTINUE			{ $$ = build_verdict(parser, @1, VERDICT_KIND_CONTINUE, NULL); }
+	| RETURN			{ $$ = build_verdict(parser, @1, VERDICT_KIND_RETURN, NULL); }
+	| JUMP chain_target		{ $$ = build_verdict(parser, @1, VERDICT_KIND_JUMP, $2->text); }
+	| GOTO chain_target		{ $$ = build_verdict(parser, @1, VERDICT_KIND_GOTO, $2->text); }
 	;
 
 chain_target
-	: identifier			{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
+	: identifier			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
 	| VARIABLE
 		{
 			$$ = scope_use(parser, $1, @1);
@@ -784,8 +790,8 @@ log_statement
 	;
 
 log_value
-	: text_value			{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
-	| NUMBER			{ $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $1; }
+	: text_value			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| NUMBER			{ $$ = build_leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $1; }
 	| VARIABLE			{ $$ = scope_use(parser, $1, @1); }
 	;
 
@@ -942,19 +948,19 @@ option_kind
 	;
 
 primary_field
-	: PROTO field_name			{ $$ = field(parser, @1, $1, $2); }
+	: PROTO field_name			{ $$ = build_field(parser, @1, $1, $2); }
 	| PROTO OPTION option_kind field_name
-		{ $$ = field(parser, @1, "tcp option", arena_printf(parser->arena, "%s %s", $3, $4)); }
-	| META field_name			{ $$ = field(parser, @1, "meta", $2); }
-	| META_KEY				{ $$ = field(parser, @1, "meta", $1); }
-	| CT field_name				{ $$ = field(parser, @1, "ct", $2); }
-	| CT HELPER				{ $$ = field(parser, @1, "ct", "helper"); }
+		{ $$ = build_field(parser, @1, "tcp option", arena_printf(parser->arena, "%s %s", $3, $4)); }
+	| META field_name			{ $$ = build_field(parser, @1, "meta", $2); }
+	| META_KEY				{ $$ = build_field(parser, @1, "meta", $1); }
+	| CT field_name				{ $$ = build_field(parser, @1, "ct", $2); }
+	| CT HELPER				{ $$ = build_field(parser, @1, "ct", "helper"); }
 	| CT ORIGINAL ct_field
 		{ $$ = $3; $$->place = @1; $$->text = "ct original"; $$->direction = DIRECTION_ORIGINAL; }
 	| CT REPLY ct_field
 		{ $$ = $3; $$->place = @1; $$->text = "ct reply"; $$->direction = DIRECTION_REPLY; }
-	| RT field_name				{ $$ = field(parser, @1, "rt", $2); }
-	| RAW					{ $$ = field(parser, @1, "@", $1); }
+	| RT field_name				{ $$ = build_field(parser, @1, "rt", $2); }
+	| RAW					{ $$ = build_field(parser, @1, "@", $1); }
 	| FIB fib_flags META_KEY
 		{
 			$$ = $2;
@@ -967,7 +973,7 @@ primary_field
 	| FIB fib_flags TYPE			{ $$ = $2; $$->fib_result = FIB_TYPE; }
 	| NUMGEN identifier MOD NUMBER offset
 		{
-			$$ = leaf(parser, EXPRESSION_NUMGEN, @1, NULL);
+			$$ = build_leaf(parser, EXPRESSION_NUMGEN, @1, NULL);
 			$$->random = strcmp($2, "random") == 0;
 			if (!$$->random)
 				expect_word(parser, @2, $2, "inc");
@@ -976,14 +982,14 @@ primary_field
 		}
 	| JHASH lhs_concat MOD NUMBER offset
 		{
-			$$ = leaf(parser, EXPRESSION_HASH, @1, NULL);
+			$$ = build_leaf(parser, EXPRESSION_HASH, @1, NULL);
 			$$->left = $2;
 			$$->modulus = number_32(parser, @4, $4);
 			$$->offset = number_32(parser, @5, $5);
 		}
 	| JHASH lhs_concat MOD NUMBER SEED NUMBER offset
 		{
-			$$ = leaf(parser, EXPRESSION_HASH, @1, NULL);
+			$$ = build_leaf(parser, EXPRESSION_HASH, @1, NULL);
 			$$->left = $2;
 			$$->modulus = number_32(parser, @4, $4);
 			$$->has_seed = true;
@@ -992,7 +998,7 @@ primary_field
 		}
 	| SYMHASH MOD NUMBER offset
 		{
-			$$ = leaf(parser, EXPRESSION_SYMHASH, @1, NULL);
+			$$ = build_leaf(parser, EXPRESSION_SYMHASH, @1, NULL);
 			$$->modulus = number_32(parser, @3, $3);
 			$$->offset = number_32(parser, @4, $4);
 		}
@@ -1004,9 +1010,9 @@ offset
 	;
 
 ct_field
-	: field_name			{ $$ = field(parser, @1, "ct original", $1); }
+	: field_name			{ $$ = build_field(parser, @1, "ct original", $1); }
 	| PROTO field_name
-		{ $$ = field(parser, @1, "ct original", arena_printf(parser->arena, "%s %s", $1, $2)); }
+		{ $$ = build_field(parser, @1, "ct original", arena_printf(parser->arena, "%s %s", $1, $2)); }
 	;
 
 fib_flags
@@ -1017,7 +1023,7 @@ fib_flags
 fib_flag
 	: identifier
 		{
-			$$ = leaf(parser, EXPRESSION_FIB, @1, NULL);
+			$$ = build_leaf(parser, EXPRESSION_FIB, @1, NULL);
 			if (strcmp($1, "saddr") == 0)
 				$$->flags = FIB_SADDR;
 			else if (expect_word(parser, @1, $1, "daddr"))
@@ -1025,7 +1031,7 @@ fib_flag
 		}
 	| META_KEY
 		{
-			$$ = leaf(parser, EXPRESSION_FIB, @1, NULL);
+			$$ = build_leaf(parser, EXPRESSION_FIB, @1, NULL);
 			if (strcmp($1, "mark") == 0)
 				$$->flags = FIB_MARK;
 			else if (strcmp($1, "oif") == 0)
@@ -1038,16 +1044,16 @@ fib_flag
 lhs
 	: primary_field
 	| '(' lhs ')'			{ $$ = $2; }
-	| lhs '&' rhs_primary		{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_AND, $1, $3); }
-	| lhs '|' rhs_primary		{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_OR, $1, $3); }
-	| lhs '^' rhs_primary		{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_XOR, $1, $3); }
-	| lhs SHIFT_LEFT rhs_primary	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_LEFT, $1, $3); }
-	| lhs SHIFT_RIGHT rhs_primary	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_RIGHT, $1, $3); }
+	| lhs '&' rhs_primary		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_AND, $1, $3); }
+	| lhs '|' rhs_primary		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_OR, $1, $3); }
+	| lhs '^' rhs_primary		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_XOR, $1, $3); }
+	| lhs SHIFT_LEFT rhs_primary	{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_LEFT, $1, $3); }
+	| lhs SHIFT_RIGHT rhs_primary	{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_RIGHT, $1, $3); }
 	;
 
 lhs_concat
 	: lhs
-	| lhs_concat '.' lhs		{ $$ = join(parser, EXPRESSION_CONCAT, $1, $3); }
+	| lhs_concat '.' lhs		{ $$ = build_join(parser, EXPRESSION_CONCAT, $1, $3); }
 	;
 
 operator
@@ -1066,12 +1072,12 @@ match_value
 	: rhs_concat
 	| rhs_list
 	| set_literal
-	| SETREF			{ $$ = leaf(parser, EXPRESSION_SETREF, @1, $1); }
+	| SETREF			{ $$ = build_leaf(parser, EXPRESSION_SETREF, @1, $1); }
 	;
 
 set_reference
 	: set_literal
-	| SETREF			{ $$ = leaf(parser, EXPRESSION_SETREF, @1, $1); }
+	| SETREF			{ $$ = build_leaf(parser, EXPRESSION_SETREF, @1, $1); }
 	| VARIABLE			{ $$ = scope_use(parser, $1, @1); }
 	;
 
@@ -1084,46 +1090,46 @@ rhs_word
 	;
 
 value
-	: rhs_word			{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
-	| ADDRESS			{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
-	| WILDCARD			{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
-	| STRING			{ $$ = leaf(parser, EXPRESSION_STRING, @1, $1); }
-	| NUMBER			{ $$ = leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $1; }
+	: rhs_word			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| ADDRESS			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| WILDCARD			{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| STRING			{ $$ = build_leaf(parser, EXPRESSION_STRING, @1, $1); }
+	| NUMBER			{ $$ = build_leaf(parser, EXPRESSION_NUMBER, @1, NULL); $$->number = $1; }
 	| VARIABLE			{ $$ = scope_use(parser, $1, @1); }
-	| '[' ADDRESS ']'		{ $$ = leaf(parser, EXPRESSION_WORD, @2, $2); }
+	| '[' ADDRESS ']'		{ $$ = build_leaf(parser, EXPRESSION_WORD, @2, $2); }
 	;
 
 rhs_primary
 	: value
-	| PROTO				{ $$ = leaf(parser, EXPRESSION_WORD, @1, $1); }
+	| PROTO				{ $$ = build_leaf(parser, EXPRESSION_WORD, @1, $1); }
 	| '(' rhs ')'			{ $$ = $2; }
 	;
 
 rhs
 	: rhs_primary
-	| rhs '|' rhs			{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_OR, $1, $3); }
-	| rhs '&' rhs			{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_AND, $1, $3); }
-	| rhs '^' rhs			{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_XOR, $1, $3); }
-	| rhs SHIFT_LEFT rhs		{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_LEFT, $1, $3); }
-	| rhs SHIFT_RIGHT rhs		{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_RIGHT, $1, $3); }
+	| rhs '|' rhs			{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_OR, $1, $3); }
+	| rhs '&' rhs			{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_AND, $1, $3); }
+	| rhs '^' rhs			{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_XOR, $1, $3); }
+	| rhs SHIFT_LEFT rhs		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_LEFT, $1, $3); }
+	| rhs SHIFT_RIGHT rhs		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_RIGHT, $1, $3); }
 	;
 
 rhs_range
 	: rhs
-	| rhs '-' rhs			{ $$ = pair(parser, EXPRESSION_RANGE, OPERATOR_IMPLICIT, $1, $3); }
-	| rhs '/' rhs			{ $$ = pair(parser, EXPRESSION_PREFIX, OPERATOR_IMPLICIT, $1, $3); }
+	| rhs '-' rhs			{ $$ = build_pair(parser, EXPRESSION_RANGE, OPERATOR_IMPLICIT, $1, $3); }
+	| rhs '/' rhs			{ $$ = build_pair(parser, EXPRESSION_PREFIX, OPERATOR_IMPLICIT, $1, $3); }
 	;
 
 rhs_concat
 	: rhs_range
-	| rhs_concat '.' rhs_range	{ $$ = join(parser, EXPRESSION_CONCAT, $1, $3); }
+	| rhs_concat '.' rhs_range	{ $$ = build_join(parser, EXPRESSION_CONCAT, $1, $3); }
 	;
 
 rhs_list
 	: rhs_range ',' rhs_range
-		{ $$ = join(parser, EXPRESSION_LIST, join(parser, EXPRESSION_LIST,
-			    leaf(parser, EXPRESSION_LIST, @1, NULL), $1), $3); }
-	| rhs_list ',' rhs_range	{ $$ = join(parser, EXPRESSION_LIST, $1, $3); }
+		{ $$ = build_join(parser, EXPRESSION_LIST, build_join(parser, EXPRESSION_LIST,
+			    build_leaf(parser, EXPRESSION_LIST, @1, NULL), $1), $3); }
+	| rhs_list ',' rhs_range	{ $$ = build_join(parser, EXPRESSION_LIST, $1, $3); }
 	;
 
 /* ------------------------------------- arguments of statements: any of both */
@@ -1136,110 +1142,33 @@ stmt_primary
 
 stmt_value
 	: stmt_primary
-	| stmt_value '|' stmt_value	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_OR, $1, $3); }
-	| stmt_value '&' stmt_value	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_AND, $1, $3); }
-	| stmt_value '^' stmt_value	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_XOR, $1, $3); }
-	| stmt_value SHIFT_LEFT stmt_value	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_LEFT, $1, $3); }
-	| stmt_value SHIFT_RIGHT stmt_value	{ $$ = pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_RIGHT, $1, $3); }
+	| stmt_value '|' stmt_value	{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_OR, $1, $3); }
+	| stmt_value '&' stmt_value	{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_AND, $1, $3); }
+	| stmt_value '^' stmt_value	{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_XOR, $1, $3); }
+	| stmt_value SHIFT_LEFT stmt_value
+		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_LEFT, $1, $3); }
+	| stmt_value SHIFT_RIGHT stmt_value
+		{ $$ = build_pair(parser, EXPRESSION_BINARY, OPERATOR_SHIFT_RIGHT, $1, $3); }
 	;
 
 stmt_range
 	: stmt_value
-	| stmt_value '-' stmt_value	{ $$ = pair(parser, EXPRESSION_RANGE, OPERATOR_IMPLICIT, $1, $3); }
-	| stmt_value '/' stmt_value	{ $$ = pair(parser, EXPRESSION_PREFIX, OPERATOR_IMPLICIT, $1, $3); }
+	| stmt_value '-' stmt_value	{ $$ = build_pair(parser, EXPRESSION_RANGE, OPERATOR_IMPLICIT, $1, $3); }
+	| stmt_value '/' stmt_value	{ $$ = build_pair(parser, EXPRESSION_PREFIX, OPERATOR_IMPLICIT, $1, $3); }
 	;
 
 stmt_concat
 	: stmt_range
-	| stmt_concat '.' stmt_range	{ $$ = join(parser, EXPRESSION_CONCAT, $1, $3); }
+	| stmt_concat '.' stmt_range	{ $$ = build_join(parser, EXPRESSION_CONCAT, $1, $3); }
 	;
 
 stmt_expr
 	: stmt_concat
 	| stmt_concat MAP set_reference
-		{ $$ = pair(parser, EXPRESSION_MAP, OPERATOR_IMPLICIT, $1, $3); }
+		{ $$ = build_pair(parser, EXPRESSION_MAP, OPERATOR_IMPLICIT, $1, $3); }
 	;
 
 %%
-
-static struct expression *leaf(struct parser *parser, enum expression_kind kind, struct place place, const char *text)
-{
-	struct expression *expression = expression_create(parser->arena, kind, place);
-
-	expression->text = text;
-	expression->depth = 1;
-	return expression;
-}
-
-/* Later stages recurse over the tree: its depth is bounded here, once. */
-static void deepen(struct parser *parser, struct expression *outer, const struct expression *inner)
-{
-	if (inner->depth < outer->depth)
-		return;
-	outer->depth = inner->depth + 1;
-	if (outer->depth == NESTING_LIMIT)
-		report_error(parser->diagnostics, outer->place, "nested too deeply");
-}
-
-static struct expression *pair(struct parser *parser, enum expression_kind kind, enum operator operator,
-			       struct expression *left, struct expression *right)
-{
-	struct expression *expression = leaf(parser, kind, left->place, NULL);
-
-	expression->operator = operator;
-	deepen(parser, expression, left);
-	deepen(parser, expression, right);
-	if (expression->depth >= NESTING_LIMIT)
-		return left;
-	expression->left = left;
-	expression->right = right;
-	return expression;
-}
-
-/* @list with @item behind it; @list is made one if it is not yet of @kind. */
-static struct expression *join(struct parser *parser, enum expression_kind kind, struct expression *list,
-			       struct expression *item)
-{
-	if (list->kind != kind) {
-		struct expression *first = list;
-
-		list = leaf(parser, kind, first->place, NULL);
-		deepen(parser, list, first);
-		expression_append(list, first);
-	}
-	deepen(parser, list, item);
-	/* A variable's copy may be in a list already: an item belongs to one list only. */
-	if (list->depth < NESTING_LIMIT)
-		expression_append(list, item);
-	return list;
-}
-
-static struct expression *field(struct parser *parser, struct place place, const char *protocol, const char *name)
-{
-	struct expression *expression = leaf(parser, EXPRESSION_FIELD, place, protocol);
-
-	expression->name = name;
-	return expression;
-}
-
-static struct expression *verdict(struct parser *parser, struct place place, enum verdict_kind kind, const char *target)
-{
-	struct expression *expression = leaf(parser, EXPRESSION_VERDICT, place, target);
-
-	expression->verdict = kind;
-	return expression;
-}
-
-static struct statement *match(struct parser *parser, struct expression *left, enum operator operator,
-			       struct expression *right)
-{
-	struct statement *statement = statement_create(parser->arena, STATEMENT_MATCH, left->place);
-
-	statement->left = left;
-	statement->operator = operator;
-	statement->right = right;
-	return statement;
-}
 
 static void grammar_error(struct place *place, struct parser *parser, const char *message)
 {

@@ -43,9 +43,8 @@ static void inherit_set(struct ruleset *ruleset, const struct ruleset *old, cons
 
 		if (had->expires_ns[i] == UINT64_MAX)
 			continue;
-		element = set_insert(set, had->keys + (size_t)i * had->key_size,
-				     had->data + (size_t)i * had->data_size, had->timeouts_ms[i], false,
-				     (struct mono){ 0 });
+		element = set_insert(set, had->keys + (size_t)i * had->key_size, had->data + (size_t)i * had->data_size,
+				     had->timeouts_ms[i], false, (struct mono){ 0 });
 		if (element == SET_NONE)
 			return;
 		set->expires_ns[element] = had->expires_ns[i];

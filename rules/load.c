@@ -216,8 +216,7 @@ static bool put_network(uint8_t *at, const struct field *field, const struct rul
 	}
 }
 
-bool register_load(const struct field *field, enum direction direction, const struct rule_context *context,
-		   uint8_t *at)
+bool register_load(const struct field *field, enum direction direction, const struct rule_context *context, uint8_t *at)
 {
 	const struct packet *packet = context->packet;
 	bool ct = field->load >= LOAD_CT_STATE && field->load <= LOAD_CT_DESTINATION_PORT;

@@ -65,16 +65,16 @@ struct parser {
 	const char *option_word;
 	const char *last_word;
 	unsigned int files_read;
-	size_t cloned; /* expressions copied for variables */
+	size_t cloned;	    /* expressions copied for variables */
 	char *pending_text; /* malloc()ed; freed by whoever unwinds */
 };
 
 /* ---------------------------------------------------- messages with a place */
 
 void report_error(struct diagnostics *diagnostics, struct place place, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 void report_warning(struct diagnostics *diagnostics, struct place place, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* -------------------------------------------------------- lexer and sources */
 

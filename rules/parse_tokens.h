@@ -19,6 +19,17 @@ void parser_block_close(struct parser *parser);
 void parser_syntax_error(struct parser *parser, struct place place, const char *got, const char *class,
 			 const char *const *expected, int expected_count);
 
+/* Nodes of the tree; depth is bounded here, so that later stages may recurse. */
+struct expression *build_leaf(struct parser *parser, enum expression_kind kind, struct place place, const char *text);
+struct expression *build_pair(struct parser *parser, enum expression_kind kind, enum operator operator,
+			      struct expression * left, struct expression *right);
+struct expression *build_join(struct parser *parser, enum expression_kind kind, struct expression *list,
+			      struct expression *item);
+struct expression *build_field(struct parser *parser, struct place place, const char *protocol, const char *name);
+struct expression *build_verdict(struct parser *parser, struct place place, enum verdict_kind kind, const char *target);
+struct statement *build_match(struct parser *parser, struct expression *left, enum operator operator,
+			      struct expression * right);
+
 void object_quota(struct parser *parser, struct place place, bool over, uint64_t amount, const char *unit);
 void setting_add(struct parser *parser, struct place place, const char *text, bool quoted);
 struct statement *update_finish(struct parser *parser, enum update_kind kind, struct place place, const char *set,

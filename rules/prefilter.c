@@ -118,7 +118,7 @@ static bool ports_need_protocol(const struct field *field)
 }
 
 static void add_condition(struct deriver *deriver, struct conditions *conditions, const struct expression *left,
-			  enum operator operator, const struct expression *right)
+			  enum operator operator, const struct expression * right)
 {
 	const struct expression *list[OPTION_LIMIT];
 	const struct field *field = left->kind == EXPRESSION_FIELD ? left->field : NULL;
@@ -131,7 +131,7 @@ static void add_condition(struct deriver *deriver, struct conditions *conditions
 		conditions->has_family = true;
 		conditions->family = field->family == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
 	}
-	if (operator > OPERATOR_EQUAL || !options_of(right, list, &count)) {
+	if (operator> OPERATOR_EQUAL || !options_of(right, list, &count)) {
 		if (field->transport)
 			condition_ports(conditions, &(struct field){ .transport = field->transport }, list, 1);
 		return;
@@ -203,9 +203,8 @@ static void emit_conditions(struct deriver *deriver, const struct conditions *gi
 		conditions->port_count = 0;
 		ports = 1;
 	}
-	if (names * destinations * ports > room ||
-	    !(conditions->name_count || conditions->destination_count || conditions->port_count ||
-	      conditions->has_family)) {
+	if (names * destinations * ports > room || !(conditions->name_count || conditions->destination_count ||
+						     conditions->port_count || conditions->has_family)) {
 		deriver->prefilter->everything = true;
 		return;
 	}
@@ -230,9 +229,9 @@ static void emit_masquerade(struct deriver *deriver, const struct conditions *co
 			at++;
 		if (at < prefilter->masquerade_count)
 			continue;
-		deriver->masquerade = arena_grow(deriver->ruleset->arena, deriver->masquerade,
-						 prefilter->masquerade_count, &deriver->masquerade_capacity,
-						 INTERFACE_NAME_SIZE);
+		deriver->masquerade =
+		    arena_grow(deriver->ruleset->arena, deriver->masquerade, prefilter->masquerade_count,
+			       &deriver->masquerade_capacity, INTERFACE_NAME_SIZE);
 		memcpy(deriver->masquerade[prefilter->masquerade_count++], name, strlen(name) + 1);
 	}
 }
@@ -256,7 +255,7 @@ static void emit_external(struct deriver *deriver, const struct expression *addr
 	deriver->external = arena_grow(deriver->ruleset->arena, deriver->external, prefilter->external_count,
 				       &deriver->external_capacity, sizeof(*deriver->external));
 	deriver->external[prefilter->external_count++] =
-		(struct address_range){ address_of(address, false), address_of(address, true) };
+	    (struct address_range){ address_of(address, false), address_of(address, true) };
 }
 
 static void walk_chain(struct deriver *deriver, const struct chain *chain, const struct conditions *outer);
@@ -374,7 +373,7 @@ void ruleset_derive_prefilter(struct ruleset *ruleset)
 	walk_hook(&deriver, HOOK_PREROUTING);
 	walk_hook(&deriver, HOOK_POSTROUTING);
 	ruleset->prefilter.matches = deriver.matches;
-	ruleset->prefilter.masquerade = (const char (*)[INTERFACE_NAME_SIZE])deriver.masquerade;
+	ruleset->prefilter.masquerade = (const char(*)[INTERFACE_NAME_SIZE])deriver.masquerade;
 	ruleset->prefilter.external = deriver.external;
 }
 

@@ -131,12 +131,8 @@ static void print_priority(struct text *text, const struct chain *chain)
 		const char *name;
 		int32_t priority;
 		int hook; /* -1: any */
-	} names[] = { { "raw", -300, -1 },
-		      { "mangle", -150, -1 },
-		      { "dstnat", -100, HOOK_PREROUTING },
-		      { "filter", 0, -1 },
-		      { "security", 50, -1 },
-		      { "srcnat", 100, HOOK_POSTROUTING } };
+	} names[] = { { "raw", -300, -1 }, { "mangle", -150, -1 }, { "dstnat", -100, HOOK_PREROUTING },
+		      { "filter", 0, -1 }, { "security", 50, -1 }, { "srcnat", 100, HOOK_POSTROUTING } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		int64_t difference = (int64_t)chain->priority - names[i].priority;

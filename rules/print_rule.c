@@ -68,7 +68,7 @@ static void print_binary(struct text *text, const struct expression *binary)
 		[OPERATOR_AND] = "&",	      [OPERATOR_OR] = "|",	     [OPERATOR_XOR] = "^",
 		[OPERATOR_SHIFT_LEFT] = "<<", [OPERATOR_SHIFT_RIGHT] = ">>",
 	};
-	bool nested = binary->left->kind == EXPRESSION_BINARY && binary->left->operator != binary->operator;
+	bool nested = binary->left->kind == EXPRESSION_BINARY && binary->left->operator!= binary->operator;
 
 	if (nested)
 		text_append(text, "(");
@@ -196,20 +196,20 @@ void print_expression(struct text *text, const struct expression *expression)
 static void print_match(struct text *text, const struct statement *statement)
 {
 	static const char *const signs[] = {
-		[OPERATOR_IMPLICIT] = "",     [OPERATOR_EQUAL] = "== ",	      [OPERATOR_NOT_EQUAL] = "!= ",
-		[OPERATOR_LESS] = "< ",	      [OPERATOR_LESS_EQUAL] = "<= ",  [OPERATOR_GREATER] = "> ",
+		[OPERATOR_IMPLICIT] = "",	  [OPERATOR_EQUAL] = "== ",	 [OPERATOR_NOT_EQUAL] = "!= ",
+		[OPERATOR_LESS] = "< ",		  [OPERATOR_LESS_EQUAL] = "<= ", [OPERATOR_GREATER] = "> ",
 		[OPERATOR_GREATER_EQUAL] = ">= ",
 	};
 	const struct expression *right = statement->right;
-	enum operator operator = statement->operator;
+	enum operator operator= statement->operator;
 	bool bitmask = right->kind == EXPRESSION_VALUE && right->type->bitmask;
 
 	/* Where it says nothing, nft leaves == out. */
-	if (operator == OPERATOR_EQUAL && !bitmask && statement->left->kind != EXPRESSION_BINARY)
-		operator = OPERATOR_IMPLICIT;
-	if (operator == OPERATOR_IMPLICIT && !bitmask && statement->left->kind == EXPRESSION_BINARY &&
+	if (operator== OPERATOR_EQUAL && !bitmask && statement->left->kind != EXPRESSION_BINARY)
+		operator= OPERATOR_IMPLICIT;
+	if (operator== OPERATOR_IMPLICIT && !bitmask && statement->left->kind == EXPRESSION_BINARY &&
 	    right->kind != EXPRESSION_SET && right->kind != EXPRESSION_SETREF)
-		operator = OPERATOR_EQUAL;
+		operator= OPERATOR_EQUAL;
 	print_expression(text, statement->left);
 	text_append(text, " %s", signs[operator]);
 	print_expression(text, right);
@@ -227,11 +227,11 @@ static void print_bytes(struct text *text, uint64_t bytes, const char *after)
 
 void print_limit(struct text *text, const struct limit_values *limit)
 {
-	const char *unit = limit->seconds == 1	   ? "/second" :
-			   limit->seconds == 60	   ? "/minute" :
-			   limit->seconds == 3600  ? "/hour" :
-			   limit->seconds == 86400 ? "/day" :
-						     "/week";
+	const char *unit = limit->seconds == 1	     ? "/second"
+			   : limit->seconds == 60    ? "/minute"
+			   : limit->seconds == 3600  ? "/hour"
+			   : limit->seconds == 86400 ? "/day"
+						     : "/week";
 
 	text_append(text, "rate %s", limit->over ? "over " : "");
 	if (limit->bytes)

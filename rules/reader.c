@@ -42,7 +42,8 @@ static int read_token(GRAMMAR_STYPE *value, struct place *place, struct parser *
 	count_brace(parser, token);
 	parser->last_token = token;
 	parser->last_place = *place;
-	parser->last_word = token == WORD || token == STRING || token == VARIABLE || token == SETTING ? value->text : NULL;
+	parser->last_word =
+	    token == WORD || token == STRING || token == VARIABLE || token == SETTING ? value->text : NULL;
 	parser->at_start = token == NEWLINE || token == ';' || token == '{' || token == '}';
 	return token;
 }
@@ -84,9 +85,9 @@ static int unhold(GRAMMAR_STYPE *value, struct place *place, struct parser *pars
 /* Words that begin a statement or a block, and never an element of a set. */
 static bool begins_statement(int token)
 {
-	static const int tokens[] = { CT,     META,	 META_KEY, LOG,	   LIMIT,  ACCEPT,     DROP, REJECT,
-				      JUMP,   GOTO,	 RETURN,   FIB,	   UPDATE, MASQUERADE, ADD,  NOTRACK,
-				      POLICY, COUNTER, CHAIN,	   TABLE, DEFINE };
+	static const int tokens[] = { CT,     META,    META_KEY, LOG,	  LIMIT, ACCEPT, DROP,
+				      REJECT, JUMP,    GOTO,	 RETURN,  FIB,	 UPDATE, MASQUERADE,
+				      ADD,    NOTRACK, POLICY,	 COUNTER, CHAIN, TABLE,	 DEFINE };
 
 	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
 		if (tokens[i] == token)
@@ -207,9 +208,9 @@ void parser_syntax_error(struct parser *parser, struct place place, const char *
 	} else {
 		for (int i = 0; i < expected_count && length < sizeof(what) - 40; i++)
 			length += (size_t)snprintf(what + length, sizeof(what) - length, "%s%s",
-						   i == 0		   ? ", expected " :
-						   i == expected_count - 1 ? " or " :
-									     ", ",
+						   i == 0		     ? ", expected "
+						   : i == expected_count - 1 ? " or "
+									     : ", ",
 						   expected[i]);
 	}
 	if (!got)
@@ -299,8 +300,8 @@ void source_include(struct parser *parser, const char *pattern, struct place pla
 			lexer_push(parser, source, parser->input->depth + 1);
 		return;
 	}
-	error = parser->loader->expand ? parser->loader->expand(parser->loader->context, path, collect_path, &list) :
-					 -ENOSYS;
+	error = parser->loader->expand ? parser->loader->expand(parser->loader->context, path, collect_path, &list)
+				       : -ENOSYS;
 	if (error) {
 		report_error(parser->diagnostics, place, "cannot expand %s: %s", path, strerror(-error));
 		return;

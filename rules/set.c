@@ -157,7 +157,7 @@ uint32_t set_insert(struct set *set, const uint8_t *key, const uint8_t *data, ui
 	if (element != SET_NONE) {
 		if (refresh && set->timeouts_ms[element])
 			set->expires_ns[element] =
-				now.ns + (timeout_ms ? timeout_ms : set->timeouts_ms[element]) * NS_PER_MS;
+			    now.ns + (timeout_ms ? timeout_ms : set->timeouts_ms[element]) * NS_PER_MS;
 		return element;
 	}
 	element = take_slot(set, now);
@@ -210,10 +210,10 @@ void set_reseed(struct set *set, uint64_t seed)
 
 		if (set->shape == SET_POINTS && (set->expires_ns[i] == UINT64_MAX || i == set->star))
 			continue;
-		bucket = &set->buckets[set->shape == SET_MASKED ?
-					       set_hash(set, set->entry_keys + (size_t)i * set->key_size,
-							set->entry_groups[i]) :
-					       set_hash(set, key_of(set, i), 0)];
+		bucket =
+		    &set->buckets[set->shape == SET_MASKED
+				      ? set_hash(set, set->entry_keys + (size_t)i * set->key_size, set->entry_groups[i])
+				      : set_hash(set, key_of(set, i), 0)];
 		set->next[i] = *bucket;
 		*bucket = i;
 	}

@@ -47,8 +47,8 @@ static void element_fill(struct set *set, uint32_t element, const struct set_ite
 	if (set->data_size)
 		memcpy(set->data + (size_t)element * set->data_size, item->data, set->data_size);
 	set->timeouts_ms[element] = item->timeout_ms ? item->timeout_ms : set->default_timeout_ms;
-	for (const struct statement *own = item->written && item->written->options ? item->written->options->statements :
-										     NULL;
+	for (const struct statement *own = item->written && item->written->options ? item->written->options->statements
+										   : NULL;
 	     own; own = own->next) {
 		if (own->kind == STATEMENT_COUNTER && set->counters)
 			set->counters[element] = own->counter;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The gateway block: words to settings and back, by one table of rows. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rules/address_text.h"
 #include "rules/names.h"
 #include "rules/parse.h"
 #include "rules/print.h"
@@ -62,15 +62,16 @@ static const struct symbol behaviours[] = { { "endpoint-independent", BEHAVIOUR_
 					    { NULL, 0 } };
 static const struct symbol yes_no[] = { { "no", 0 }, { "yes", 1 }, { NULL, 0 } };
 static const struct symbol poolings[] = { { "arbitrary", 0 }, { "paired", 1 }, { NULL, 0 } };
-static const struct symbol table_fulls[] = { { "evict", TABLE_FULL_EVICT }, { "refuse", TABLE_FULL_REFUSE }, { NULL, 0 } };
+static const struct symbol table_fulls[] = { { "evict", TABLE_FULL_EVICT },
+					     { "refuse", TABLE_FULL_REFUSE },
+					     { NULL, 0 } };
 static const struct symbol refusals[] = { { "none", REFUSE_WITH_NONE },
 					  { "host-unreachable", REFUSE_WITH_HOST_UNREACHABLE },
 					  { "admin-prohibited", REFUSE_WITH_ADMIN_PROHIBITED },
 					  { NULL, 0 } };
-static const struct symbol black_holes[] = { { "report", BLACK_HOLES_REPORT },
-					     { "clamp", BLACK_HOLES_CLAMP },
-					     { "repair", BLACK_HOLES_REPAIR },
-					     { NULL, 0 } };
+static const struct symbol black_holes[] = {
+	{ "report", BLACK_HOLES_REPORT }, { "clamp", BLACK_HOLES_CLAMP }, { "repair", BLACK_HOLES_REPAIR }, { NULL, 0 }
+};
 static const struct symbol fastpaths[] = { { "off", 0 }, { "auto", 1 }, { NULL, 0 } };
 static const struct symbol when_downs[] = { { "drop", 0 }, { "bypass", 1 }, { NULL, 0 } };
 
@@ -213,11 +214,12 @@ static void parse_metrics(struct parser *parser, struct settings *settings, cons
 	}
 	if (colon && parse_number(colon + 1, &port) && port >= 1 && port <= 65535 &&
 	    colon - word->text > (brackets ? 2 : 0) && (!brackets || colon[-1] == ']')) {
-		host = arena_copy(parser->arena, word->text + brackets,
-				  (size_t)(colon - word->text) - (brackets ? 2 : 0));
-		if (inet_pton(brackets ? AF_INET6 : AF_INET, host, bytes) == 1) {
+		host =
+		    arena_copy(parser->arena, word->text + brackets, (size_t)(colon - word->text) - (brackets ? 2 : 0));
+		if (brackets ? address_text_parse_ipv6(host, bytes) : address_text_parse_ipv4(host, bytes)) {
 			settings->metrics = true;
-			settings->metrics_listen.address = brackets ? address_from_ipv6(bytes) : address_from_ipv4(bytes);
+			settings->metrics_listen.address =
+			    brackets ? address_from_ipv6(bytes) : address_from_ipv4(bytes);
 			settings->metrics_listen.port = be16_from_host((uint16_t)port);
 			return;
 		}
@@ -319,7 +321,8 @@ static void parse_setting(struct parser *parser, struct settings *settings, cons
 		if (parse_duration(word->text, &number) && number <= row->most)
 			store(settings, row, number);
 		else
-			report_error(parser->diagnostics, word->place, "%s: expected a duration of at most 1d", row->name);
+			report_error(parser->diagnostics, word->place, "%s: expected a duration of at most 1d",
+				     row->name);
 	} else if (parse_number(word->text, &number) && number >= row->least && number <= row->most) {
 		store(settings, row, number);
 	} else {
@@ -339,7 +342,8 @@ void parse_settings(struct parser *parser, struct settings *settings)
 			row++;
 		parser->setting = line;
 		if (row == ROW_COUNT)
-			report_error(parser->diagnostics, line->words->place, "there is no setting %s", line->words->text);
+			report_error(parser->diagnostics, line->words->place, "there is no setting %s",
+				     line->words->text);
 		else
 			parse_setting(parser, settings, &rows[row], line->words->next);
 	}
@@ -349,7 +353,7 @@ void parse_settings(struct parser *parser, struct settings *settings)
 
 static void print_special(struct text *text, const struct settings *settings, const char *name)
 {
-	char host[INET6_ADDRSTRLEN];
+	char host[ADDRESS_TEXT_SIZE];
 	const struct address *address = &settings->metrics_listen.address;
 	bool ipv4 = address_is_ipv4(address);
 
@@ -368,7 +372,10 @@ static void print_special(struct text *text, const struct settings *settings, co
 			text_append(text, " group \"%s\"", settings->socket_group);
 		text_append(text, "\n");
 	} else if (strcmp(name, "metrics") == 0 && settings->metrics) {
-		inet_ntop(ipv4 ? AF_INET : AF_INET6, address->bytes + (ipv4 ? 12 : 0), host, sizeof(host));
+		if (ipv4)
+			address_text_print_ipv4(address->bytes + 12, host);
+		else
+			address_text_print_ipv6(address->bytes, host);
 		text_append(text, ipv4 ? "\t%s %s:%u\n" : "\t%s [%s]:%u\n", name, host,
 			    be16_to_host(settings->metrics_listen.port));
 	} else if (strcmp(name, "state") == 0) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rules/types.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "rules/address_text.h"
 
 /* clang-format off */
 const struct datatype type_ipv4 = { "ipv4_addr", SYNTAX_IPV4, 32, NULL, false, false };
@@ -39,7 +40,8 @@ const struct datatype type_absent = { "absent", SYNTAX_ABSENT, 8, NULL, false, f
 	INTEGER(from + 5), INTEGER(from + 6), INTEGER(from + 7)
 static const struct datatype integers[] = {
 	INTEGER8(1), INTEGER8(9), INTEGER8(17), INTEGER8(25), INTEGER8(33), INTEGER8(41), INTEGER8(49), INTEGER8(57),
-	INTEGER8(65), INTEGER8(73), INTEGER8(81), INTEGER8(89), INTEGER8(97), INTEGER8(105), INTEGER8(113), INTEGER8(121),
+	INTEGER8(65), INTEGER8(73), INTEGER8(81), INTEGER8(89), INTEGER8(97), INTEGER8(105), INTEGER8(113),
+	INTEGER8(121),
 };
 
 static const struct datatype *const named[] = {
@@ -116,16 +118,20 @@ static const char *parse_number(struct expression *leaf, const struct datatype *
 	return NULL;
 }
 
-static const char *parse_address(struct expression *leaf, int family)
+static const char *parse_address(struct expression *leaf, bool ipv6)
 {
-	if (inet_pton(family, leaf->text, leaf->first.bytes) == 1) {
+	uint8_t other[16];
+
+	if (ipv6 ? address_text_parse_ipv6(leaf->text, leaf->first.bytes)
+		 : address_text_parse_ipv4(leaf->text, leaf->first.bytes)) {
 		leaf->last = leaf->first;
 		return NULL;
 	}
-	if (inet_pton(family == AF_INET ? AF_INET6 : AF_INET, leaf->text, leaf->first.bytes) == 1)
-		return family == AF_INET ? "an IPv6 address where an IPv4 address belongs" :
-					   "an IPv4 address where an IPv6 address belongs";
-	return family == AF_INET ? "this is no IPv4 address" : "this is no IPv6 address";
+	if (ipv6)
+		return address_text_parse_ipv4(leaf->text, other) ? "an IPv4 address where an IPv6 address belongs"
+								  : "this is no IPv6 address";
+	return address_text_parse_ipv6(leaf->text, other) ? "an IPv6 address where an IPv4 address belongs"
+							  : "this is no IPv4 address";
 }
 
 const char *value_parse(struct expression *leaf, const struct datatype *type)
@@ -147,10 +153,11 @@ const char *value_parse(struct expression *leaf, const struct datatype *type)
 	else if (!leaf->text)
 		wrong = parse_number(leaf, type, leaf->number);
 	else if (type->syntax == SYNTAX_IPV4 || type->syntax == SYNTAX_IPV6)
-		wrong = parse_address(leaf, type->syntax == SYNTAX_IPV4 ? AF_INET : AF_INET6);
+		wrong = parse_address(leaf, type->syntax == SYNTAX_IPV6);
 	else if (type->symbols && symbol_find(type->symbols, leaf->text, &number))
 		wrong = parse_number(leaf, type, number);
-	else if (leaf->text[0] >= '0' && leaf->text[0] <= '9' && (number = (uint32_t)strtoul(leaf->text, &end, 0), !*end))
+	else if (leaf->text[0] >= '0' && leaf->text[0] <= '9' &&
+		 (number = (uint32_t)strtoul(leaf->text, &end, 0), !*end))
 		wrong = parse_number(leaf, type, number);
 	else
 		wrong = type->symbols ? "unknown name" : "expected a number";
@@ -182,11 +189,14 @@ void value_print(struct text *text, const struct datatype *type, const struct va
 {
 	unsigned int bytes = type_bytes(type);
 	uint64_t number = value_to_number(value, bytes);
-	char address[INET6_ADDRSTRLEN];
+	char address[ADDRESS_TEXT_SIZE];
 	const char *name;
 
 	if (type->syntax == SYNTAX_IPV4 || type->syntax == SYNTAX_IPV6) {
-		inet_ntop(type->syntax == SYNTAX_IPV4 ? AF_INET : AF_INET6, value->bytes, address, sizeof(address));
+		if (type->syntax == SYNTAX_IPV4)
+			address_text_print_ipv4(value->bytes, address);
+		else
+			address_text_print_ipv6(value->bytes, address);
 		text_append(text, "%s", address);
 		return;
 	}

@@ -32,8 +32,8 @@ bool parse_duration(const char *text, uint64_t *ms)
 	static const struct {
 		const char *name;
 		uint64_t ms;
-	} units[] = { { "ms", 1 },	   { "w", 604800000 }, { "d", 86400000 },
-		      { "h", 3600000 }, { "m", 60000 },	  { "s", 1000 } };
+	} units[] = { { "ms", 1 },	{ "w", 604800000 }, { "d", 86400000 },
+		      { "h", 3600000 }, { "m", 60000 },	    { "s", 1000 } };
 	const uint64_t limit = UINT64_C(1000) * 86400 * 36500;
 
 	*ms = 0;
@@ -71,7 +71,8 @@ uint64_t duration_of(struct parser *parser, struct place place, const char *text
 	uint64_t ms = 0;
 
 	if (!parse_duration(text, &ms)) {
-		report_error(parser->diagnostics, place, "\"%.80s\" is no duration: expected one like 1d2h3m4s5ms", text);
+		report_error(parser->diagnostics, place, "\"%.80s\" is no duration: expected one like 1d2h3m4s5ms",
+			     text);
 		return 0;
 	}
 	return ms;
@@ -79,20 +80,25 @@ uint64_t duration_of(struct parser *parser, struct place place, const char *text
 
 static bool time_unit(struct parser *parser, struct place place, const char *text, uint32_t *seconds)
 {
-	static const struct symbol units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 },
-					       { "week", 604800 }, { NULL, 0 } };
+	static const struct symbol units[] = { { "second", 1 },	 { "minute", 60 },   { "hour", 3600 },
+					       { "day", 86400 }, { "week", 604800 }, { NULL, 0 } };
 
 	if (symbol_find(units, text, seconds))
 		return true;
-	report_error(parser->diagnostics, place, "\"%.80s\" is no unit: expected second, minute, hour, day or week", text);
+	report_error(parser->diagnostics, place, "\"%.80s\" is no unit: expected second, minute, hour, day or week",
+		     text);
 	*seconds = 1;
 	return false;
 }
 
 static bool byte_factor(const char *text, size_t length, uint64_t *factor)
 {
-	static const struct symbol units[] = { { "bytes", 1 }, { "kbytes", 1024 }, { "mbytes", 1024 * 1024 },
-					       { "byte", 1 },  { "gbytes", 1024U * 1024 * 1024 }, { NULL, 0 } };
+	static const struct symbol units[] = { { "bytes", 1 },
+					       { "kbytes", 1024 },
+					       { "mbytes", 1024 * 1024 },
+					       { "byte", 1 },
+					       { "gbytes", 1024U * 1024 * 1024 },
+					       { NULL, 0 } };
 
 	for (const struct symbol *unit = units; unit->name; unit++) {
 		if (strlen(unit->name) == length && memcmp(unit->name, text, length) == 0) {
@@ -109,7 +115,8 @@ uint64_t byte_unit(struct parser *parser, struct place place, const char *text)
 	uint64_t factor;
 
 	if (!byte_factor(text, strlen(text), &factor))
-		report_error(parser->diagnostics, place, "\"%.80s\" is no unit: expected bytes, kbytes or mbytes", text);
+		report_error(parser->diagnostics, place, "\"%.80s\" is no unit: expected bytes, kbytes or mbytes",
+			     text);
 	return factor;
 }
 
@@ -162,7 +169,9 @@ void limit_burst(struct parser *parser, struct limit_values *limit, struct place
 
 void log_flags(struct parser *parser, struct statement *log, const char *protocol, const struct expression *words)
 {
-	static const char *const known[] = { "all", "skuid", "ether", "tcp sequence", "tcp options", "ip options", NULL };
+	static const char *const known[] = {
+		"all", "skuid", "ether", "tcp sequence", "tcp options", "ip options", NULL
+	};
 	struct text text = { .arena = parser->arena };
 
 	if (log->log.flags)
@@ -235,8 +244,8 @@ void nat_flag(struct parser *parser, struct statement *nat, struct place place, 
 	else if (strcmp(word, "persistent") == 0)
 		nat->nat.persistent = true;
 	else
-		report_error(parser->diagnostics, place, "unexpected \"%s\", expected random, fully-random or persistent",
-			     word);
+		report_error(parser->diagnostics, place,
+			     "unexpected \"%s\", expected random, fully-random or persistent", word);
 }
 
 void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,
