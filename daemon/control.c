@@ -435,7 +435,7 @@ int control_start(struct shell *shell, struct control **started, char **message)
 {
 	const struct settings *settings = &shell->configuration->settings;
 	struct control *control = calloc(1, sizeof(*control));
-	bool group_known = true;
+	bool group_given = true;
 	const char *what = "no memory";
 	int failed;
 
@@ -444,14 +444,15 @@ int control_start(struct shell *shell, struct control **started, char **message)
 		return -ENOMEM;
 	control->shell = shell;
 	failed =
-	    local_socket_open(&control->socket, settings->socket_path, settings->socket_group, &group_known, &what);
+	    local_socket_open(&control->socket, settings->socket_path, settings->socket_group, &group_given, &what);
 	if (failed) {
 		if (asprintf(message, "control socket %s: %s (%s)", settings->socket_path, what, strerror(-failed)) < 0)
 			*message = NULL;
 		goto cleanup;
 	}
-	if (!group_known)
-		log_write(LOG_LEVEL_WARNING, "control socket: no group %s: only root may connect",
+	if (!group_given)
+		log_write(LOG_LEVEL_WARNING,
+			  "control socket: group %s does not exist or cannot be given: only root may connect",
 			  settings->socket_group);
 	failed = start_metrics(control, settings, message);
 	if (failed)

@@ -53,18 +53,23 @@ static int make_way(const struct sockaddr_un *name, const char **message)
 	return 0;
 }
 
-/* Mode 0660 and the group, as long as nobody can connect yet. */
-static int set_access(const char *path, const char *group, bool *group_known)
+/*
+ * Mode 0660 and the group, as long as nobody can connect yet. Who is not root can
+ * give a file to his own groups only; the socket then serves as if there were none.
+ */
+static int set_access(const char *path, const char *group, bool *group_given)
 {
 	const struct group *entry = *group ? getgrnam(group) : NULL;
 
-	*group_known = !*group || entry;
-	if (entry && lchown(path, (uid_t)-1, entry->gr_gid) < 0)
+	*group_given = !*group;
+	if (entry && lchown(path, (uid_t)-1, entry->gr_gid) == 0)
+		*group_given = true;
+	else if (entry && errno != EPERM)
 		return -errno;
 	return chmod(path, 0660) < 0 ? -errno : 0;
 }
 
-int local_socket_open(struct local_socket *opened, const char *path, const char *group, bool *group_known,
+int local_socket_open(struct local_socket *opened, const char *path, const char *group, bool *group_given,
 		      const char **message)
 {
 	struct sockaddr_un name = name_of(path);
@@ -95,7 +100,7 @@ int local_socket_open(struct local_socket *opened, const char *path, const char 
 	}
 	opened->device = made.st_dev;
 	opened->inode = made.st_ino;
-	failed = set_access(path, group, group_known);
+	failed = set_access(path, group, group_given);
 	if (failed) {
 		*message = "cannot set its group and mode";
 		goto cleanup;

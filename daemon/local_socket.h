@@ -20,14 +20,14 @@ struct local_socket {
 
 /**
  * local_socket_open() - listen at @path
- * @group: may connect, beside root and the own user; "" or unknown: nobody else
- * @group_known: receives whether there is such a group
+ * @group: may connect, beside root and the own user; "": nobody else
+ * @group_given: receives false when there is no such group or it cannot be given
  * @message: receives what failed, a static text
  *
  * Return: 0; -EEXIST: something else is there; -EADDRINUSE: a live process serves
  * it; -ENAMETOOLONG; or another negative errno.
  */
-int local_socket_open(struct local_socket *opened, const char *path, const char *group, bool *group_known,
+int local_socket_open(struct local_socket *opened, const char *path, const char *group, bool *group_given,
 		      const char **message);
 
 /** local_socket_close() - stop to listen and remove the file, if it is still ours */
