@@ -101,6 +101,12 @@ static bool evict_one(struct engine *engine)
 	return true;
 }
 
+static enum reason refuse_source(struct passage *passage)
+{
+	passage->engine->alerts.quota_source = passage->original.source.address;
+	return REASON_SOURCE_QUOTA;
+}
+
 enum reason admit(struct passage *passage, uint32_t *index)
 {
 	struct engine *engine = passage->engine;
@@ -111,7 +117,7 @@ enum reason admit(struct passage *passage, uint32_t *index)
 	if (quota) {
 		source = tally_lookup(&engine->sources, &passage->original.source.address);
 		if (tally_held(&engine->sources, source) >= quota)
-			return REASON_SOURCE_QUOTA;
+			return refuse_source(passage);
 	}
 	*index = table_reserve(&engine->table, passage->now);
 	if (*index == SESSION_NONE && engine->settings.table_full == TABLE_FULL_EVICT && evict_one(engine))

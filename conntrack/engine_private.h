@@ -6,6 +6,7 @@
 #ifndef SLUICE_CONNTRACK_ENGINE_PRIVATE_H
 #define SLUICE_CONNTRACK_ENGINE_PRIVATE_H
 
+#include "conntrack/alerts.h"
 #include "conntrack/mapping.h"
 #include "conntrack/outbox.h"
 #include "conntrack/pressure.h"
@@ -36,6 +37,7 @@ struct engine {
 	struct tally sources, destinations;
 	struct outbox outbox;
 	struct pressure pressure;
+	struct alerts alerts;
 	struct engine_counters counters;
 	struct oracle oracle;
 	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */
@@ -75,6 +77,14 @@ struct passage {
 	bool rewritten;
 	bool settled;
 };
+
+/**
+ * engine_timeout_ticks() - how long a session of that list may be idle now
+ *
+ * Under pressure, sessions that are not established get less time, linearly from
+ * their setting at the first level to half a minute when the table is full.
+ */
+uint32_t engine_timeout_ticks(const struct engine *engine, unsigned int list);
 
 /* A fresh number from the engine's generator (xoshiro256**, seeded by the shell). */
 uint64_t engine_random(struct engine *engine);

@@ -9,6 +9,9 @@
 
 /* Seconds after which a packet that passed prerouting is no longer waited for. */
 #define UNCONFIRMED_S 2
+/* pf's adaptive timeouts: from where on they shrink, and to what when the table is full. */
+#define ADAPTIVE_START_PERCENT 65
+#define ADAPTIVE_LEAST_S UINT64_C(30)
 /* Sources and destinations counted one by one: an eighth of the sessions, but at least these. */
 #define TALLY_LEAST 4096
 /* How often growth rates are sampled. */
@@ -183,9 +186,35 @@ int engine_set_links(struct engine *engine, const struct link_table *links, stru
 
 /* --------------------------------------------------------------------- time */
 
-static uint32_t class_seconds(const struct engine *engine, unsigned int list)
+/* Established and answered sessions keep their time whatever the pressure. */
+static bool is_adaptive(unsigned int list)
 {
-	return list == LIST_UNCONFIRMED ? UNCONFIRMED_S : engine->settings.timeout_s[list];
+	switch (list) {
+	case TIMEOUT_TCP_ESTABLISHED:
+	case TIMEOUT_TCP_UNACKNOWLEDGED:
+	case TIMEOUT_TCP_RETRANSMITTING:
+	case TIMEOUT_UDP_STREAM:
+	case TIMEOUT_GENERIC:
+		return false;
+	default:
+		return true;
+	}
+}
+
+uint32_t engine_timeout_ticks(const struct engine *engine, unsigned int list)
+{
+	const uint32_t a_second = 1000 / TABLE_TICK_MS;
+	uint64_t least = ADAPTIVE_LEAST_S * a_second, full, used, start, ticks;
+
+	if (list == LIST_UNCONFIRMED)
+		return UNCONFIRMED_S * a_second;
+	ticks = (uint64_t)engine->settings.timeout_s[list] * a_second;
+	if (!is_adaptive(list) || engine->pressure.level == PRESSURE_NORMAL || ticks <= least)
+		return (uint32_t)ticks;
+	full = engine->table.capacity;
+	start = full * ADAPTIVE_START_PERCENT / 100;
+	used = engine->table.confirmed < start ? start : engine->table.confirmed;
+	return (uint32_t)(least + (ticks - least) * (full - used) / (full - start + 1));
 }
 
 static bool is_due(const struct engine *engine, unsigned int list, uint32_t ticks)
@@ -193,7 +222,7 @@ static bool is_due(const struct engine *engine, unsigned int list, uint32_t tick
 	uint32_t head = engine->table.lists[list].head;
 
 	return head != SESSION_NONE && ticks - table_session(&engine->table, head)->refreshed >=
-					       class_seconds(engine, list) * (1000 / TABLE_TICK_MS);
+					       engine_timeout_ticks(engine, list);
 }
 
 bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
@@ -216,6 +245,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	if (mono_ms_between(engine->pressure.sampled_at, now) >= SAMPLE_MS) {
 		pressure_sample(&engine->pressure, engine->table.confirmed, now);
 		pools_sample(mappings_pools(engine->mappings), now);
+		alerts_update(engine, now);
 	}
 	return more;
 }

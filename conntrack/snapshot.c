@@ -74,7 +74,7 @@ static void copy_session(const struct engine *engine, uint32_t index, struct mon
 	const struct session *session = table_session(&engine->table, index);
 	enum timeout timeout = session_timeout(session);
 	uint32_t idle = (table_ticks(&engine->table, now) - session->refreshed) / (1000 / TABLE_TICK_MS);
-	uint32_t allowed = engine->settings.timeout_s[timeout];
+	uint32_t allowed = engine_timeout_ticks(engine, timeout) / (1000 / TABLE_TICK_MS);
 
 	*copy = (struct snapshot_session){
 		.handle = table_handle(&engine->table, index),

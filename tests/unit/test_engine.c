@@ -359,6 +359,75 @@ static void test_full_table_is_fair(void **state)
 	assert_int_equal(status_of(router).sessions.current, 64);
 }
 
+static unsigned int count_alerts(struct router *router, const char *name, bool raised)
+{
+	unsigned int count = 0;
+	struct effect effect;
+
+	while (engine_next_effect(router->engine, &effect))
+		count += effect.kind == EFFECT_ALERT && effect.alert.raised == raised &&
+			 strcmp(effect.alert.name, name) == 0;
+	return count;
+}
+
+static void open_many(struct router *router, uint16_t first, uint16_t last)
+{
+	for (uint16_t port = first; port <= last; port++) {
+		struct tuple out = flow(PROTOCOL_UDP, "10.0.0.2", port, "203.0.113.9", 53);
+
+		assert_int_equal(route(router, LAN, WAN, &out, 0, false), REASON_NONE);
+	}
+}
+
+static void wait_seconds(struct router *router, unsigned int seconds)
+{
+	for (unsigned int i = 0; i < seconds; i++) {
+		router->now.ns += NS_PER_S;
+		engine_tick(router->engine, router->now, 1000);
+	}
+}
+
+/* One alert for each level on the way up, one when it is over; none while it lasts. */
+static void test_pressure_alerts_at_edges(void **state)
+{
+	struct router *router = *state;
+
+	open_many(router, 1, 40);
+	wait_seconds(router, 1);
+	assert_int_equal(count_alerts(router, "table-pressure", true), 0);
+	open_many(router, 41, 50);
+	wait_seconds(router, 3);
+	assert_int_equal(count_alerts(router, "table-pressure", true), 1);
+	open_many(router, 51, 60);
+	wait_seconds(router, 3);
+	assert_int_equal(count_alerts(router, "table-pressure", true), 1);
+	wait_seconds(router, 130);
+	assert_int_equal(count_alerts(router, "table-pressure", false), 1);
+	assert_int_equal(status_of(router).sessions.current, 0);
+}
+
+/* A full table forgets what nobody answered from half a minute on, an empty one after two. */
+static void test_timeouts_shrink_under_pressure(void **state)
+{
+	struct router *router = *state;
+	struct tuple answered = flow(PROTOCOL_UDP, "10.0.0.3", 1, "203.0.113.9", 53), back;
+
+	assert_int_equal(route(router, LAN, WAN, &answered, 0, false), REASON_NONE);
+	back = tuple_invert(&answered);
+	assert_int_equal(route(router, WAN, LAN, &back, 0, true), REASON_NONE);
+	open_many(router, 1, 63);
+	wait_seconds(router, 29);
+	assert_int_equal(status_of(router).sessions.current, 64);
+	wait_seconds(router, 2);
+	assert_in_range(status_of(router).sessions.current, 60, 63);
+	/* Each that goes makes room, and gives the others longer: linear, as in pf. */
+	wait_seconds(router, 29);
+	assert_in_range(status_of(router).sessions.current, 50, 58);
+	wait_seconds(router, 62);
+	assert_int_equal(status_of(router).sessions.current, 1);
+	assert_int_equal(status_of(router).sessions.by_state[TIMEOUT_UDP_STREAM], 1);
+}
+
 #define ENGINE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -375,6 +444,8 @@ int main(void)
 		ENGINE_TEST(test_icmp_error_is_translated),
 		ENGINE_TEST(test_sessions_expire),
 		ENGINE_TEST(test_full_table_is_fair),
+		ENGINE_TEST(test_pressure_alerts_at_edges),
+		ENGINE_TEST(test_timeouts_shrink_under_pressure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
