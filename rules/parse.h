@@ -49,7 +49,7 @@ struct parser {
 	unsigned int brace_depth, block_depth, gateway_depth;
 	int last_token;
 	struct place last_place;
-	bool panic, ended, at_start;
+	bool panic, ended, at_start, line_start;
 	struct held_token *held; /* to be given to the grammar before anything is read */
 	unsigned int held_count;
 	/* grammar */

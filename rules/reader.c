@@ -40,6 +40,7 @@ static int read_token(GRAMMAR_STYPE *value, struct place *place, struct parser *
 	if (token == 0)
 		parser->ended = true;
 	count_brace(parser, token);
+	parser->line_start = parser->last_token == NEWLINE;
 	parser->last_token = token;
 	parser->last_place = *place;
 	parser->last_word =
@@ -143,6 +144,12 @@ static int skip_statement(GRAMMAR_STYPE *value, struct place *place, struct pars
 	/* Braces that open only now belong to what is skipped as a whole. */
 	bool inside = parser->brace_depth > parser->block_depth;
 
+	/* A chain in a chain, or a table in a table: what should have ended before did not. */
+	if ((token == CHAIN && parser->line_start && parser->block_depth > 1) ||
+	    (token == TABLE && parser->line_start && parser->block_depth > 0)) {
+		recover_at_line(parser, token, value, parser->last_place);
+		return RESYNC;
+	}
 	while (!at_statement_end(parser, token)) {
 		before = token;
 		token = read_token(value, place, parser);

@@ -187,6 +187,7 @@ static void parse_socket(struct parser *parser, struct settings *settings, const
 {
 	/* A UNIX socket's path has 107 bytes at most. */
 	copy_path(parser, word, settings->socket_path, 108);
+	settings->socket_group[0] = '\0';
 	word = word->next;
 	if (!word)
 		return;
