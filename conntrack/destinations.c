@@ -94,47 +94,11 @@ uint32_t destinations_open(struct destinations *destinations, uint32_t pool, con
 	bucket = bucket_of(destinations, pool, peer);
 	destination = &destinations->list[index];
 	ports_init(&destination->ports);
-	ports_reserve(&destination->ports, 0, PORTS_COUNT - 1);
-	memset(destination->known, 0, sizeof(destination->known));
 	destination->peer = *peer;
 	destination->pool = pool;
 	destination->next = *bucket;
 	*bucket = index;
 	return index;
-}
-
-/* Look up the 64 ports of one word of one half. */
-static void learn_word(struct destination *destination, const struct ports *pool_ports, uint32_t half, uint32_t word,
-		       const struct port_judge *judge)
-{
-	for (uint32_t bit = word * 64; bit < word * 64 + 64; bit++) {
-		uint16_t port = (uint16_t)(bit << 1 | half);
-
-		if (ports_is_reserved(pool_ports, port))
-			continue;
-		if (judge->state(judge->context, port) == PORT_IN_USE)
-			ports_occupy(&destination->ports, port);
-		ports_unreserve(&destination->ports, port, port);
-	}
-}
-
-/* Look up the next word of the range that is not known yet; false when all of it is. */
-static bool learn_more(struct destination *destination, const struct ports *pool_ports, const struct ports_wish *wish,
-		       const struct port_judge *judge)
-{
-	/* A word holds 64 ports of one parity: 128 numbers. */
-	for (uint32_t word = wish->first / 128; word <= wish->last / 128u; word++) {
-		for (uint32_t half = 0; half < 2; half++) {
-			uint32_t index = half * PORTS_HALF_WORDS + word;
-
-			if (destination->known[index / 64] >> (index % 64) & 1)
-				continue;
-			destination->known[index / 64] |= UINT64_C(1) << (index % 64);
-			learn_word(destination, pool_ports, half, word, judge);
-			return true;
-		}
-	}
-	return false;
 }
 
 int32_t destinations_take(struct destinations *destinations, uint32_t index, const struct ports *pool_ports,
@@ -150,15 +114,14 @@ int32_t destinations_take(struct destinations *destinations, uint32_t index, con
 		enum port_state state;
 
 		port = ports_take(&destination->ports, wish);
-		if (port == PORT_NONE) {
-			if (learn_more(destination, pool_ports, wish, judge))
-				continue;
+		if (port == PORT_NONE)
 			break;
-		}
+		/* Not for sharing, or in use though nobody told: it stays used here. */
+		if (ports_is_reserved(pool_ports, (uint16_t)port))
+			continue;
 		state = judge->state(judge->context, (uint16_t)port);
 		if (state == PORT_USABLE)
 			break;
-		/* In use, though nobody told: now it is known. */
 		if (state == PORT_IN_USE)
 			continue;
 		blocked[blocked_count++] = (uint16_t)port;

@@ -8,13 +8,12 @@
  * need thousands of guesses; it gets an allocator of its own here, in which
  * a port is used when a session towards that destination has it.
  *
- * Theory of operation. A new allocator knows nothing: all its ports are reserved.
- * They are looked up in the session table word by word (64 ports at a time), when
- * those known already are used up; from then on the mappings tell of each session that
- * comes or goes. So each session is looked at once for each allocator, and
- * after that a full destination is refused without looking.
- * What an allocator says is checked again before it counts; a wrong entry (a session that
- * nobody told of) costs time, never a wrong translation.
+ * Theory of operation. A new allocator knows nothing and takes every port for free.
+ * What it offers is judged before it counts, by asking the session table; a port that
+ * turns out to be in use is used here from then on. The mappings tell of each session
+ * that comes or goes afterwards. So each session is come upon once at most for each
+ * allocator, and after that a full destination is refused without looking. A wrong
+ * entry costs time, never a wrong translation.
  *
  * The number is fixed; the one not asked for the longest time makes room.
  */
@@ -36,7 +35,6 @@ enum port_state {
 /** struct destination - an allocator for one pool and one peer */
 struct destination {
 	struct ports ports;
-	uint64_t known[PORTS_COUNT / 64 / 64]; /* words that were looked up, by half */
 	struct endpoint peer;
 	uint32_t pool;	/* POOL_NONE: nobody's */
 	uint32_t next;	/* in its hash bucket */

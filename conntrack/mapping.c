@@ -381,7 +381,6 @@ void mapping_release(struct mappings *mappings, uint32_t index, const struct end
 	if (now.ns > mappings->now.ns)
 		mappings->now = now;
 	tell_destination(mappings, mapping, peer, false);
-	mapping->kept = true;
 	if (--mapping->sessions == 0)
 		retire(mappings, index);
 }

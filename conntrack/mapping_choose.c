@@ -360,28 +360,32 @@ static bool keep_identity(struct search *search)
 	return true;
 }
 
-/* Why there is no port: a port in quarantine would have done. */
+static bool held_in(const struct search *search, uint32_t pool)
+{
+	return search->mappings->first_held != MAPPING_NONE &&
+	       ports_any_held(&search->mappings->pools.ports[pool], search->port_first, search->port_last);
+}
+
+/* Why there is no port: a port in quarantine would have done. The refusal counts for the first pool of the range. */
 static enum reason refuse(struct search *search)
 {
 	const struct mapping_request *request = search->request;
 	struct pools *pools = &search->mappings->pools;
+	bool resting = search->mappings->first_held != MAPPING_NONE, held = false;
 	const struct address *first, *last;
-	uint32_t culprit = POOL_NONE;
-	bool held = false;
+	uint32_t culprit;
 
 	search_addresses(search, &first, &last);
-	if (address_equal(first, last)) {
-		culprit = pools_lookup(pools, first, request->protocol);
-		held = culprit != POOL_NONE &&
-		       ports_any_held(&pools->ports[culprit], search->port_first, search->port_last);
-	}
-	for (uint32_t i = 0; !address_equal(first, last) && !held && i < pools->count; i++) {
+	culprit = pools_lookup(pools, first, request->protocol);
+	if (culprit != POOL_NONE)
+		held = held_in(search, culprit);
+	for (uint32_t i = 0; (resting || culprit == POOL_NONE) && !held && i < pools->count; i++) {
 		const struct pool *pool = &pools->list[i];
 
 		if (pool->protocol != request->protocol || !address_within(&pool->address, first, last))
 			continue;
 		culprit = culprit == POOL_NONE ? i : culprit;
-		held = ports_any_held(&pools->ports[i], search->port_first, search->port_last);
+		held = held_in(search, i);
 	}
 	if (culprit != POOL_NONE)
 		pools->list[culprit].refused++;

@@ -228,6 +228,60 @@ static void measure_mappings(uint32_t addresses)
 	mappings_destroy(load.mappings);
 }
 
+/* ------------------------------------------------------------------- overloading */
+
+static bool never_in_use(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer)
+{
+	(void)context;
+	(void)protocol;
+	(void)external;
+	(void)peer;
+	return false;
+}
+
+/* The pool is full, and a second destination fills up: the mappings themselves know who is bound to it. */
+static void measure_overloading(void)
+{
+	static double runs[SPAN / BATCH + 1];
+	uint64_t key[2] = { draw(), draw() };
+	struct mappings_limits limits = { .capacity = 2 * SPAN + 1 };
+	struct mappings *mappings = mappings_create(&limits, key, 0);
+	enum reason reason;
+	double worst = 0, overhead = clock_cost();
+	size_t run = 0;
+
+	if (!mappings)
+		exit(1);
+	for (uint32_t i = 0; i < 2 * SPAN + BATCH; i++) {
+		struct mapping_request request = request_of(i % 250, (uint16_t)(1024 + i / 250), 1);
+		uint64_t begin = clock_ns();
+		uint32_t index;
+
+		request.peer.port = be16_from_host(i < SPAN ? 443 : 80);
+		request.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+		request.overload = true;
+		request.in_use = never_in_use;
+		index = mapping_acquire(mappings, &request, &reason);
+		if ((index == MAPPING_NONE) != (i >= 2 * SPAN))
+			exit(1);
+		if (i >= SPAN && i < 2 * SPAN) {
+			double ns = (double)(clock_ns() - begin) - overhead;
+
+			worst = ns > worst ? ns : worst;
+			runs[run / BATCH] += ns / BATCH;
+			run++;
+		}
+	}
+	for (size_t part = 0; part < 4; part++) {
+		static const double ends[] = { 0.5, 0.9, 0.99, 0.999 };
+		size_t at = (size_t)(ends[part] * SPAN / BATCH);
+
+		printf("{\"what\":\"overloaded\",\"fill\":%g,\"ns\":%.1f}\n", ends[part], median(runs + at - 20, 20));
+	}
+	printf("{\"what\":\"overloaded, slowest of all\",\"ns\":%.1f}\n", worst);
+	mappings_destroy(mappings);
+}
+
 int main(void)
 {
 	static const double fills[] = { 0.5, 0.9, 0.99, 0.999, 1.0 };
@@ -248,5 +302,6 @@ int main(void)
 	printf("{\"what\":\"port refused\",\"fill\":1,\"ns\":%.1f}\n", cost_of_refusal(&ports));
 	measure_mappings(1);
 	measure_mappings(16);
+	measure_overloading();
 	return 0;
 }

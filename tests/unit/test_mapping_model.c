@@ -26,7 +26,8 @@ struct round {
 	uint64_t now_ms;
 	uint16_t port_last;
 	uint32_t addresses;
-	bool one_to_one, overload;
+	bool one_to_one, overload, crowded;
+	bool filling; /* crowded rounds go up and down between empty and full */
 	struct pool_reservation reservations[4];
 };
 
@@ -36,14 +37,16 @@ static struct endpoint some_peer(struct round *round)
 {
 	static const char *const peers[] = { "198.51.100.1", "198.51.100.2", "2001:db8::1" };
 
-	return endpoint(peers[wire_below(&round->state, 3)], (uint16_t)(80 + wire_below(&round->state, 2)));
+	return endpoint(peers[wire_below(&round->state, round->crowded ? 2 : 3)],
+			(uint16_t)(80 + (round->crowded ? 0 : wire_below(&round->state, 2))));
 }
 
 static struct endpoint some_internal(struct round *round)
 {
 	static const char *const hosts[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8:1::1" };
 
-	return endpoint(hosts[wire_below(&round->state, 4)], (uint16_t)(5000 + wire_below(&round->state, 16)));
+	return endpoint(hosts[wire_below(&round->state, 4)],
+			(uint16_t)(5000 + wire_below(&round->state, round->crowded ? 100 : 16)));
 }
 
 static struct mapping_request random_request(struct round *round)
@@ -54,19 +57,19 @@ static struct mapping_request random_request(struct round *round)
 	uint32_t first = wire_below(state, round->addresses);
 	uint32_t last = first + wire_below(state, round->addresses - first);
 	struct mapping_request request = {
-		.protocol = protocols[wire_below(state, 6)],
+		.protocol = protocols[wire_below(state, round->crowded ? 3 : 6)],
 		.internal = some_internal(round),
 		.peer = some_peer(round),
 		.address_first = wire_address(externals[first]),
 		.address_last = wire_address(externals[last]),
-		.port_first = 5000,
+		.port_first = (uint16_t)(5000 + (wire_below(state, 4) ? 0 : wire_below(state, 3))),
 		.port_last = round->port_last,
 		.behaviour = wire_below(state, 3),
 		.paired = wire_below(state, 2),
 		.preserve = wire_below(state, 2),
 		.fully_random = wire_below(state, 4) == 0,
 		.overload = round->overload,
-		.ports_limit = wire_below(state, 4) ? 0 : 6,
+		.ports_limit = round->crowded || wire_below(state, 4) ? 0 : 6,
 		.random = wire_random(state),
 		.now = mono_from_ms(round->now_ms),
 		.in_use = mapping_model_in_use,
@@ -207,16 +210,22 @@ static void play_round(uint64_t round_seed, uint32_t steps, bool crowded)
 	round.model->capacity = limits.capacity;
 	round.model->hold_ms = wire_below(state, 2) ? 0 : 40;
 	round.addresses = crowded ? 1 : 1 + wire_below(state, 3);
-	round.port_last = (uint16_t)(crowded ? 5040 + wire_below(state, 20) : 5000 + wire_below(state, 12));
-	round.one_to_one = wire_below(state, 3) == 0;
+	round.port_last = (uint16_t)(crowded ? 5040 + wire_below(state, 20) : 5002 + wire_below(state, 10));
+	round.crowded = crowded;
+	round.one_to_one = wire_below(state, 2);
 	round.overload = crowded || wire_below(state, 2);
 	round.model->shared_ports = round.one_to_one || round.overload;
 	round.mappings = mappings_create(&limits, key, round.model->hold_ms);
 	assert_non_null(round.mappings);
 	for (uint32_t step = 0; step < steps; step++) {
-		uint32_t kind = wire_below(state, 1000);
 		bool room = round.model->session_end < MODEL_SESSIONS - 1;
+		uint32_t kind = wire_below(state, 1000);
 
+		if (step % 400 == 0)
+			round.filling = !round.filling;
+		/* Half of the releases become acquisitions, or the other way round. */
+		if (crowded && kind < 900 && wire_below(state, 2))
+			kind = round.filling ? 0 : 899;
 		if (kind < 420 && room)
 			random_acquire(&round, false);
 		else if (kind < 500 && room)
@@ -246,7 +255,7 @@ static void model_agrees_where_ports_are_scarce(void **unused)
 	uint64_t state = seed;
 
 	(void)unused;
-	for (int round = 0; round < 50; round++)
+	for (int round = 0; round < 60; round++)
 		play_round(wire_random(&state), 20000, false);
 }
 
@@ -255,7 +264,7 @@ static void model_agrees_where_destinations_are_crowded(void **unused)
 	uint64_t state = seed + 1;
 
 	(void)unused;
-	for (int round = 0; round < 10; round++)
+	for (int round = 0; round < 12; round++)
 		play_round(wire_random(&state), 10000, true);
 }
 
