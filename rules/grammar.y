@@ -74,7 +74,7 @@ static void grammar_error(struct place *place, struct parser *parser, const char
 %left '&'
 %left SHIFT_LEFT SHIFT_RIGHT
 
-%type <text> identifier text_value field_name rhs_word duration device type_word option_kind
+%type <text> option_field identifier text_value field_name rhs_word duration device type_word option_kind
 %type <number> plain_number offset
 %type <operator> operator
 %type <flag> over
@@ -662,7 +662,7 @@ statement
 			report_error(parser->diagnostics, @1, "not supported: %s %s set", $1, $2);
 			$$ = statement_create(parser->arena, STATEMENT_NOTRACK, @1);
 		}
-	| PROTO OPTION option_kind field_name SET stmt_expr
+	| PROTO OPTION option_kind option_field SET stmt_expr
 		{
 			$$ = statement_create(parser->arena, STATEMENT_MSS, @1);
 			$$->right = $6;
@@ -942,6 +942,8 @@ field_name
 	| SIZE		{ $$ = "size"; }
 	;
 
+option_field: field_name | COUNT ;
+
 option_kind
 	: identifier
 	| NUMBER	{ $$ = arena_printf(parser->arena, "%llu", (unsigned long long)$1); }
@@ -949,7 +951,7 @@ option_kind
 
 primary_field
 	: PROTO field_name			{ $$ = build_field(parser, @1, $1, $2); }
-	| PROTO OPTION option_kind field_name
+	| PROTO OPTION option_kind option_field
 		{ $$ = build_field(parser, @1, "tcp option", arena_printf(parser->arena, "%s %s", $3, $4)); }
 	| META field_name			{ $$ = build_field(parser, @1, "meta", $2); }
 	| META_KEY				{ $$ = build_field(parser, @1, "meta", $1); }
