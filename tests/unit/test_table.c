@@ -142,7 +142,8 @@ static void check_whole(const struct table *table, const struct model *model)
 			assert_int_equal(direction, d);
 		}
 		if (session_nat(session) == SESSION_NAT_BOTH) {
-			middle = (struct tuple){ session->tuples[0].source, session->tuples[1].source, PROTOCOL_UDP, 0 };
+			middle = session->tuples[0];
+			middle.destination = session->tuples[1].source;
 			assert_int_not_equal(table_lookup_middle(table, &middle, &direction), SESSION_NONE);
 			middle = tuple_invert(&middle);
 			assert_int_not_equal(table_lookup_middle(table, &middle, &direction), SESSION_NONE);
