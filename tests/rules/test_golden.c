@@ -95,6 +95,7 @@ int main(void)
 	struct CMUnitTest tests[512];
 	size_t count = 0;
 	glob_t found;
+	int failed;
 
 	/* Messages name files as they were given: from the folder of the tests. */
 	if (chdir("tests/rules") != 0 || glob("golden/*.conf", 0, NULL, &found) != 0 ||
@@ -104,5 +105,7 @@ int main(void)
 		tests[count++] = (struct CMUnitTest){ .name = found.gl_pathv[i],
 						      .test_func = test_file,
 						      .initial_state = found.gl_pathv[i] };
-	return _cmocka_run_group_tests("golden", tests, count, NULL, NULL);
+	failed = _cmocka_run_group_tests("golden", tests, count, NULL, NULL);
+	globfree(&found);
+	return failed;
 }
