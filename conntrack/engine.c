@@ -43,79 +43,12 @@ static void find_session(struct passage *passage)
 	passage->original = passage->session->tuples[passage->direction];
 }
 
-/* What rules may know of the session; without one, of the session that may become. */
-static void describe_session(struct passage *passage, uint8_t ct_state)
-{
-	struct rule_context *context = &passage->context;
-	const struct session *session = passage->session;
-
-	context->ct_state = ct_state;
-	context->ct_original = &passage->original;
-	context->ct_direction = passage->direction;
-	if (!session)
-		return;
-	context->ct_original = &session->tuples[DIRECTION_ORIGINAL];
-	context->ct_reply = &session->tuples[DIRECTION_REPLY];
-	context->ct_mark = session->mark;
-	context->ct_status = (uint8_t)((session->flags & SESSION_SEEN_REPLY ? CT_STATUS_SEEN_REPLY : 0) |
-				       (session->flags & SESSION_ASSURED ? CT_STATUS_ASSURED : 0) |
-				       (session->flags & SESSION_CONFIRMED ? CT_STATUS_CONFIRMED : 0) |
-				       (session_nat(session) & SESSION_NAT_SNAT ? CT_STATUS_SNAT : 0) |
-				       (session_nat(session) & SESSION_NAT_DNAT ? CT_STATUS_DNAT : 0));
-}
-
-static uint8_t session_ct_state(const struct passage *passage)
-{
-	const struct session *session = passage->session;
-
-	if (passage->direction == DIRECTION_REPLY || (session->flags & SESSION_SEEN_REPLY))
-		return CT_STATE_ESTABLISHED;
-	return session->flags & SESSION_RELATED ? CT_STATE_RELATED : CT_STATE_NEW;
-}
-
 /* Neighbour discovery and multicast listener messages belong to no session (as in nft). */
 static bool is_untracked(const struct packet *packet)
 {
 	if (packet->tuple.protocol != PROTOCOL_ICMPV6 || !packet_is_icmp(packet))
 		return false;
 	return (packet->icmp.type >= 130 && packet->icmp.type <= 137) || packet->icmp.type == 143;
-}
-
-void engine_end_session(struct engine *engine, uint32_t index)
-{
-	struct session *session = table_session(&engine->table, index);
-	struct effect *effect;
-
-	if (session->flags & SESSION_CONFIRMED) {
-		effect = outbox_add(&engine->outbox, EFFECT_SESSION_EVENT, engine->now);
-		if (effect) {
-			effect->session.handle = table_handle(&engine->table, index);
-			effect->session.event = SESSION_DESTROY;
-			effect->session.state = session->list;
-			effect->session.original = session->tuples[DIRECTION_ORIGINAL];
-			effect->session.reply = session->tuples[DIRECTION_REPLY];
-		}
-	}
-	if (session->flags & SESSION_CONFIRMED)
-		admit_uncount(engine, index);
-	table_unlink(&engine->table, index);
-	if (session->mapping != MAPPING_NONE)
-		mapping_release(engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source,
-				engine->now);
-	table_release(&engine->table, index);
-}
-
-static void announce(struct passage *passage, enum session_event event)
-{
-	struct effect *effect = outbox_add(&passage->engine->outbox, EFFECT_SESSION_EVENT, passage->now);
-
-	if (!effect)
-		return;
-	effect->session.handle = table_handle(&passage->engine->table, passage->index);
-	effect->session.event = event;
-	effect->session.state = passage->session->list;
-	effect->session.original = passage->session->tuples[DIRECTION_ORIGINAL];
-	effect->session.reply = passage->session->tuples[DIRECTION_REPLY];
 }
 
 /* -------------------------------------------------------------- translation */
@@ -153,35 +86,6 @@ static void rewrite_whole(struct passage *passage)
 }
 
 /* ------------------------------------------------------ established sessions */
-
-static void count(struct passage *passage)
-{
-	passage->session->packets[passage->direction]++;
-	passage->session->bytes[passage->direction] += passage->packet.length;
-}
-
-/*
- * The packet has passed the rules: let it act on its session. Its protocol's
- * tracker has already said that it belongs.
- */
-static void advance(struct passage *passage, const struct track_result *result)
-{
-	struct session *session = passage->session;
-	uint8_t before = session->list, flags = session->flags;
-
-	count(passage);
-	session->mark = passage->context.ct_mark;
-	if (passage->direction == DIRECTION_REPLY)
-		session->flags |= SESSION_SEEN_REPLY;
-	if (result->assured)
-		session->flags |= SESSION_ASSURED;
-	if (result->refresh || result->timeout != before)
-		table_refresh(&passage->engine->table, passage->index, result->timeout, passage->now);
-	if (session->list != before)
-		admit_reclass(passage->engine, passage->index, before);
-	if (session->list != before || session->flags != flags)
-		announce(passage, SESSION_UPDATE);
-}
 
 static struct track_result track(struct passage *passage)
 {
@@ -228,93 +132,6 @@ static enum reason judge_on(struct passage *passage)
 
 /* ------------------------------------------------------------- new sessions */
 
-/* Fills a reserved slot: the tuples say what was decided about the destination. */
-static void fill_session(struct passage *passage, uint32_t index, const union track *track)
-{
-	struct session *session = table_session(&passage->engine->table, index);
-
-	passage->index = index;
-	passage->session = session;
-	passage->direction = DIRECTION_ORIGINAL;
-	session->track = *track;
-	session->tuples[DIRECTION_ORIGINAL] = passage->original;
-	session->tuples[DIRECTION_REPLY] = tuple_invert(&passage->context.view);
-	if (passage->context.ct_state == CT_STATE_RELATED)
-		session->flags |= SESSION_RELATED;
-}
-
-/* Gives a slot that was never linked back, without a trace. */
-static void cancel(struct passage *passage)
-{
-	nat_cancel(passage);
-	table_release(&passage->engine->table, passage->index);
-	passage->session = NULL;
-	passage->index = SESSION_NONE;
-}
-
-/* The source translation a new session gets, whether a rule or a need of ours asks for it. */
-static enum reason decide_source(struct passage *passage)
-{
-	struct nat_request hairpin = { .kind = NAT_SNAT, .has_address = true };
-	enum hook hook = passage->meta->hook;
-
-	if (passage->has_snat)
-		return nat_source(passage, &passage->snat);
-	/*
-	 * Hairpinning (RFC 4787 REQ-9): a packet that goes back where it came from by
-	 * way of an external address carries that address as its source, else the
-	 * answer would bypass the router.
-	 */
-	if (hook == HOOK_FORWARD && passage->meta->iif == passage->meta->oif &&
-	    !endpoint_equal(&passage->original.destination, &passage->context.view.destination)) {
-		hairpin.address_first = hairpin.address_last = passage->original.destination.address;
-		return nat_source(passage, &hairpin);
-	}
-	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
-}
-
-/*
- * Reserves, translates and links a judged first packet's session, or leaves
- * nothing. A session that prerouting reserved is already linked.
- */
-static enum reason commit(struct passage *passage, const union track *track, const struct track_result *opened)
-{
-	struct engine *engine = passage->engine;
-	enum hook hook = passage->meta->hook;
-	enum direction ignored;
-	enum reason reason;
-	uint32_t index;
-
-	if (passage->session) {
-		table_unlink(&engine->table, passage->index);
-		passage->session->track = *track;
-	} else {
-		reason = admit(passage, &index);
-		if (reason != REASON_NONE)
-			return reason;
-		fill_session(passage, index, track);
-	}
-	reason = decide_source(passage);
-	if (reason == REASON_NONE && table_lookup(&engine->table, &passage->session->tuples[DIRECTION_REPLY],
-						  &ignored) != SESSION_NONE)
-		reason = REASON_TUPLE_CLASH;
-	if (reason != REASON_NONE) {
-		cancel(passage);
-		return reason;
-	}
-	if (hook == HOOK_INPUT || hook == HOOK_OUTPUT)
-		passage->session->flags |= SESSION_LOCAL;
-	passage->session->rule = place_of_rule(engine, passage->rule);
-	passage->session->mark = passage->context.ct_mark;
-	table_link(&engine->table, passage->index);
-	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
-	admit_count(engine, passage->index);
-	engine->counters.created++;
-	count(passage);
-	announce(passage, SESSION_NEW);
-	return REASON_NONE;
-}
-
 /* A packet that may open no session: rules may let it pass, but never untranslated. */
 static enum reason pass_unsessioned(struct passage *passage)
 {
@@ -336,11 +153,11 @@ static enum reason open_session(struct passage *passage)
 	enum reason reason;
 
 	if (opened.reason != REASON_NONE || is_untracked(&passage->packet)) {
-		describe_session(passage, is_untracked(&passage->packet) ? CT_STATE_UNTRACKED : CT_STATE_INVALID);
+		session_describe(passage, is_untracked(&passage->packet) ? CT_STATE_UNTRACKED : CT_STATE_INVALID);
 		passage->settled = true;
 		return pass_unsessioned(passage);
 	}
-	describe_session(passage, state);
+	session_describe(passage, state);
 	reason = judge(passage, hook, hook == HOOK_OUTPUT);
 	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
 		reason = judge(passage, HOOK_POSTROUTING, true);
@@ -349,7 +166,7 @@ static enum reason open_session(struct passage *passage)
 	passage->settled = true;
 	if (passage->notrack)
 		return REASON_NONE;
-	reason = commit(passage, &track, &opened);
+	reason = create_commit(passage, &track, &opened);
 	if (reason == REASON_NONE)
 		rewrite_whole(passage);
 	return reason;
@@ -374,7 +191,7 @@ static enum reason continue_session(struct passage *passage)
 	if (result.reopen)
 		result.reason = REASON_INVALID;
 	passage->settled = true;
-	describe_session(passage, result.reason == REASON_NONE ? session_ct_state(passage) : CT_STATE_INVALID);
+	session_describe(passage, result.reason == REASON_NONE ? session_ct_state(passage) : CT_STATE_INVALID);
 	if (result.reason != REASON_NONE) {
 		/* Rules may count it, log it or let it pass, but it is not translated. */
 		reason = judge_on(passage);
@@ -389,7 +206,7 @@ static enum reason continue_session(struct passage *passage)
 		reason = judge_on(passage);
 	if (reason != REASON_NONE)
 		return reason;
-	advance(passage, &result);
+	session_advance(passage, &result);
 	rewrite_whole(passage);
 	if (result.end)
 		engine_end_session(passage->engine, passage->index);
@@ -412,25 +229,14 @@ static enum reason process_settling(struct passage *passage)
 	return open_session(passage);
 }
 
-/* Reserves the session of a first packet whose destination is translated. */
+/* A first packet whose destination is translated: later hooks judge it. */
 static enum reason reserve(struct passage *passage)
 {
-	static const union track untouched;
-	enum direction ignored;
-	uint32_t index;
-	enum reason reason = admit(passage, &index);
+	enum reason reason = create_reserve(passage);
 
-	if (reason != REASON_NONE)
-		return reason;
-	fill_session(passage, index, &untouched);
-	if (table_lookup(&passage->engine->table, &passage->session->tuples[DIRECTION_REPLY], &ignored) !=
-	    SESSION_NONE) {
-		cancel(passage);
-		return REASON_TUPLE_CLASH;
-	}
-	table_link(&passage->engine->table, index);
-	rewrite_destination(passage);
-	return REASON_NONE;
+	if (reason == REASON_NONE)
+		rewrite_destination(passage);
+	return reason;
 }
 
 /* An external endpoint that a mapping holds: admitted by its filtering, or dropped. */
@@ -452,9 +258,9 @@ static enum reason prerouting_new(struct passage *passage)
 	enum reason reason;
 	uint32_t mapping;
 
-	describe_session(passage, may_open			      ? CT_STATE_NEW
+	session_describe(passage, may_open			   ? CT_STATE_NEW
 				  : is_untracked(&passage->packet) ? CT_STATE_UNTRACKED
-								      : CT_STATE_INVALID);
+								   : CT_STATE_INVALID);
 	reason = judge(passage, HOOK_PREROUTING, may_open);
 	if (reason != REASON_NONE || !may_open || passage->notrack)
 		return reason;
@@ -473,7 +279,7 @@ static enum reason process_prerouting(struct passage *passage)
 	if (!passage->session)
 		return prerouting_new(passage);
 	if (!settles_early(passage)) {
-		describe_session(passage, session_ct_state(passage));
+		session_describe(passage, session_ct_state(passage));
 		reason = judge(passage, HOOK_PREROUTING, false);
 		if (reason == REASON_NONE)
 			rewrite_destination(passage);
@@ -488,7 +294,7 @@ static enum reason process_prerouting(struct passage *passage)
 	if (result.reason != REASON_NONE)
 		return session_nat(passage->session) == SESSION_NAT_NONE ? REASON_NONE : result.reason;
 	count_skipped_rules(passage);
-	advance(passage, &result);
+	session_advance(passage, &result);
 	passage->settled = true;
 	rewrite_destination(passage);
 	if (result.end)

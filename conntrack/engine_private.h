@@ -89,8 +89,31 @@ uint32_t engine_timeout_ticks(const struct engine *engine, unsigned int list);
 /* A fresh number from the engine's generator (xoshiro256**, seeded by the shell). */
 uint64_t engine_random(struct engine *engine);
 
+/* ----------------------------------------------------------------- session.c */
+
+/* What rules may know of the session; without one, of the session that may become. */
+void session_describe(struct passage *passage, uint8_t ct_state);
+
+/* NEW, RELATED or ESTABLISHED, for a valid packet of the passage's session. */
+uint8_t session_ct_state(const struct passage *passage);
+
+/* Tells the shell. */
+void session_announce(struct engine *engine, uint32_t index, enum session_event event);
+
+/* Counts the packet; lets a judged packet, counted too, act on its session. */
+void session_count(struct passage *passage);
+void session_advance(struct passage *passage, const struct track_result *result);
+
 /* Ends a session: its port, its place in the table; tells the shell. */
 void engine_end_session(struct engine *engine, uint32_t index);
+
+/* ------------------------------------------------------------------ create.c */
+
+/* Reserves the session of a first packet whose destination is translated. */
+enum reason create_reserve(struct passage *passage);
+
+/* Makes the session of a judged first packet, or confirms the one that was reserved. */
+enum reason create_commit(struct passage *passage, const union track *track, const struct track_result *opened);
 
 /* ------------------------------------------------------------------- judge.c */
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a session begins, in two phases: reserved and translated, then linked and
+ * confirmed, or cancelled without a trace.
+ */
+#include "conntrack/engine_private.h"
+
+/* Fills a reserved slot: the tuples say what was decided about the destination. */
+static void fill_session(struct passage *passage, uint32_t index, const union track *track)
+{
+	struct session *session = table_session(&passage->engine->table, index);
+
+	passage->index = index;
+	passage->session = session;
+	passage->direction = DIRECTION_ORIGINAL;
+	session->track = *track;
+	session->tuples[DIRECTION_ORIGINAL] = passage->original;
+	session->tuples[DIRECTION_REPLY] = tuple_invert(&passage->context.view);
+	if (passage->context.ct_state == CT_STATE_RELATED)
+		session->flags |= SESSION_RELATED;
+}
+
+/* Gives a slot that was never linked back, without a trace. */
+static void cancel(struct passage *passage)
+{
+	nat_cancel(passage);
+	table_release(&passage->engine->table, passage->index);
+	passage->session = NULL;
+	passage->index = SESSION_NONE;
+}
+
+/* The source translation a new session gets, whether a rule or a need of ours asks for it. */
+static enum reason decide_source(struct passage *passage)
+{
+	struct nat_request hairpin = { .kind = NAT_SNAT, .has_address = true };
+	enum hook hook = passage->meta->hook;
+
+	if (passage->has_snat)
+		return nat_source(passage, &passage->snat);
+	/*
+	 * Hairpinning (RFC 4787 REQ-9): a packet that goes back where it came from by
+	 * way of an external address carries that address as its source, else the
+	 * answer would bypass the router.
+	 */
+	if (hook == HOOK_FORWARD && passage->meta->iif == passage->meta->oif &&
+	    !endpoint_equal(&passage->original.destination, &passage->context.view.destination)) {
+		hairpin.address_first = hairpin.address_last = passage->original.destination.address;
+		return nat_source(passage, &hairpin);
+	}
+	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
+}
+
+/*
+ * Reserves, translates and links a judged first packet's session, or leaves
+ * nothing. A session that prerouting reserved is already linked.
+ */
+enum reason create_commit(struct passage *passage, const union track *track, const struct track_result *opened)
+{
+	struct engine *engine = passage->engine;
+	enum hook hook = passage->meta->hook;
+	enum direction ignored;
+	enum reason reason;
+	uint32_t index;
+
+	if (passage->session) {
+		table_unlink(&engine->table, passage->index);
+		passage->session->track = *track;
+	} else {
+		reason = admit(passage, &index);
+		if (reason != REASON_NONE)
+			return reason;
+		fill_session(passage, index, track);
+	}
+	reason = decide_source(passage);
+	if (reason == REASON_NONE &&
+	    table_lookup(&engine->table, &passage->session->tuples[DIRECTION_REPLY], &ignored) != SESSION_NONE)
+		reason = REASON_TUPLE_CLASH;
+	if (reason != REASON_NONE) {
+		cancel(passage);
+		return reason;
+	}
+	if (hook == HOOK_INPUT || hook == HOOK_OUTPUT)
+		passage->session->flags |= SESSION_LOCAL;
+	passage->session->rule = place_of_rule(engine, passage->rule);
+	passage->session->mark = passage->context.ct_mark;
+	table_link(&engine->table, passage->index);
+	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
+	admit_count(engine, passage->index);
+	engine->counters.created++;
+	session_count(passage);
+	session_announce(engine, passage->index, SESSION_NEW);
+	return REASON_NONE;
+}
+
+/* Reserves the session of a first packet whose destination is translated. */
+enum reason create_reserve(struct passage *passage)
+{
+	static const union track untouched;
+	enum direction ignored;
+	uint32_t index;
+	enum reason reason = admit(passage, &index);
+
+	if (reason != REASON_NONE)
+		return reason;
+	fill_session(passage, index, &untouched);
+	if (table_lookup(&passage->engine->table, &passage->session->tuples[DIRECTION_REPLY], &ignored) !=
+	    SESSION_NONE) {
+		cancel(passage);
+		return REASON_TUPLE_CLASH;
+	}
+	table_link(&passage->engine->table, index);
+	return REASON_NONE;
+}

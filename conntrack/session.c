@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A session's life as rules and listeners see it: what it is called, what a packet
+ * does to it, how it ends. How it begins is in create.c.
+ */
+#include "conntrack/engine_private.h"
+
+/* What rules may know of the session; without one, of the session that may become. */
+void session_describe(struct passage *passage, uint8_t ct_state)
+{
+	struct rule_context *context = &passage->context;
+	const struct session *session = passage->session;
+
+	context->ct_state = ct_state;
+	context->ct_original = &passage->original;
+	context->ct_direction = passage->direction;
+	if (!session)
+		return;
+	context->ct_original = &session->tuples[DIRECTION_ORIGINAL];
+	context->ct_reply = &session->tuples[DIRECTION_REPLY];
+	context->ct_mark = session->mark;
+	context->ct_status = (uint8_t)((session->flags & SESSION_SEEN_REPLY ? CT_STATUS_SEEN_REPLY : 0) |
+				       (session->flags & SESSION_ASSURED ? CT_STATUS_ASSURED : 0) |
+				       (session->flags & SESSION_CONFIRMED ? CT_STATUS_CONFIRMED : 0) |
+				       (session_nat(session) & SESSION_NAT_SNAT ? CT_STATUS_SNAT : 0) |
+				       (session_nat(session) & SESSION_NAT_DNAT ? CT_STATUS_DNAT : 0));
+}
+
+uint8_t session_ct_state(const struct passage *passage)
+{
+	const struct session *session = passage->session;
+
+	if (passage->direction == DIRECTION_REPLY || (session->flags & SESSION_SEEN_REPLY))
+		return CT_STATE_ESTABLISHED;
+	return session->flags & SESSION_RELATED ? CT_STATE_RELATED : CT_STATE_NEW;
+}
+
+void session_announce(struct engine *engine, uint32_t index, enum session_event event)
+{
+	const struct session *session = table_session(&engine->table, index);
+	struct effect *effect = outbox_add(&engine->outbox, EFFECT_SESSION_EVENT, engine->now);
+
+	if (!effect)
+		return;
+	effect->session.handle = table_handle(&engine->table, index);
+	effect->session.event = event;
+	effect->session.state = session->list;
+	effect->session.original = session->tuples[DIRECTION_ORIGINAL];
+	effect->session.reply = session->tuples[DIRECTION_REPLY];
+}
+
+void engine_end_session(struct engine *engine, uint32_t index)
+{
+	const struct session *session = table_session(&engine->table, index);
+
+	if (session->flags & SESSION_CONFIRMED) {
+		session_announce(engine, index, SESSION_DESTROY);
+		admit_uncount(engine, index);
+	}
+	table_unlink(&engine->table, index);
+	if (session->mapping != MAPPING_NONE)
+		mapping_release(engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source,
+				engine->now);
+	table_release(&engine->table, index);
+}
+
+void session_count(struct passage *passage)
+{
+	passage->session->packets[passage->direction]++;
+	passage->session->bytes[passage->direction] += passage->packet.length;
+}
+
+/*
+ * The packet has passed the rules: let it act on its session. Its protocol's
+ * tracker has already said that it belongs.
+ */
+void session_advance(struct passage *passage, const struct track_result *result)
+{
+	struct session *session = passage->session;
+	uint8_t before = session->list, flags = session->flags;
+
+	session_count(passage);
+	session->mark = passage->context.ct_mark;
+	if (passage->direction == DIRECTION_REPLY)
+		session->flags |= SESSION_SEEN_REPLY;
+	if (result->assured)
+		session->flags |= SESSION_ASSURED;
+	if (result->refresh || result->timeout != before)
+		table_refresh(&passage->engine->table, passage->index, result->timeout, passage->now);
+	if (session->list != before)
+		admit_reclass(passage->engine, passage->index, before);
+	if (session->list != before || session->flags != flags)
+		session_announce(passage->engine, passage->index, SESSION_UPDATE);
+}
