@@ -279,6 +279,7 @@ struct chain {
 	uint32_t index;
 	unsigned int depth;  /* of the jumps below it */
 	unsigned int colour; /* of the walk for loops */
+	uint64_t cost;	     /* rules that a packet can pass in it and below */
 	bool used;
 };
 

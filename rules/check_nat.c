@@ -124,6 +124,9 @@ bool check_nat(struct checker *checker, struct statement *statement)
 
 /* ------------------------------------------------------------------ chains */
 
+/* Rules that one packet may pass in a chain, with all it jumps to. */
+#define COST_LIMIT 1000000
+
 #define COLOUR_ACTIVE 1
 #define COLOUR_DONE 2
 
@@ -146,6 +149,7 @@ struct walk {
 	struct checker *checker;
 	struct chain *chain;
 	const struct chain *base;
+	uint64_t most; /* rules that the costliest target of the current rule can lead through */
 };
 
 static void measure_chain(struct checker *checker, struct chain *chain);
@@ -162,6 +166,8 @@ static void measure_target(void *context, struct expression *verdict)
 	}
 	if (target->colour != COLOUR_DONE && walk->checker->jump_level < 4 * JUMP_DEPTH)
 		measure_chain(walk->checker, target);
+	if (target->cost > walk->most)
+		walk->most = target->cost;
 	if (target->depth + 1 > walk->chain->depth)
 		walk->chain->depth = target->depth + 1;
 	if (walk->chain->depth == JUMP_DEPTH)
@@ -171,12 +177,23 @@ static void measure_target(void *context, struct expression *verdict)
 
 static void measure_chain(struct checker *checker, struct chain *chain)
 {
-	struct walk walk = { checker, chain, NULL };
+	struct walk walk = { checker, chain, NULL, 0 };
 
 	chain->colour = COLOUR_ACTIVE;
 	checker->jump_level++;
-	for (struct rule *rule = chain->rules; rule; rule = rule->next)
+	for (struct rule *rule = chain->rules; rule; rule = rule->next) {
+		walk.most = 0;
 		each_target(rule, measure_target, &walk);
+		/* A rule takes one way at most, and comes back from it to the next rule. */
+		chain->cost += 1 + walk.most;
+		if (chain->cost <= COST_LIMIT)
+			continue;
+		/* Said where it first holds; those that jump here would only repeat it. */
+		if (walk.most <= COST_LIMIT)
+			report_error(checker->diagnostics, rule->place,
+				     "a packet could pass more than %d rules from here on: too many jumps", COST_LIMIT);
+		break;
+	}
 	checker->jump_level--;
 	chain->colour = COLOUR_DONE;
 }
@@ -220,7 +237,7 @@ static void check_reachable_target(void *context, struct expression *verdict)
 
 static void check_reachable(struct checker *checker, const struct chain *base, struct chain *chain)
 {
-	struct walk walk = { checker, chain, base };
+	struct walk walk = { checker, chain, base, 0 };
 
 	if (chain->colour == COLOUR_ACTIVE)
 		return;
