@@ -92,6 +92,9 @@ $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 $(BUILD)/tests/bench/flood: $(BUILD)/tests/bench/flood.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
+$(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -o $@ $^
+
 # ----------------------------------------------------------------- testing
 
 unit: $(UNIT_BIN) $(SHELL_BIN)
