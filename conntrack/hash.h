@@ -8,7 +8,7 @@
  * xxHash does not promise: XXH3 has collisions that hold for every seed. All of it
  * is inline, so that the length is a constant where it is one.
  *
- * A 38-byte tuple costs about 10 ns (make bench shows it).
+ * A 38-byte tuple costs about 10 ns, 16 where the next step waits for it.
  */
 #ifndef CONNTRACK_HASH_H
 #define CONNTRACK_HASH_H

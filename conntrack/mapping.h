@@ -127,7 +127,10 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
  */
 void mapping_release(struct mappings *mappings, uint32_t index, const struct endpoint *peer, struct mono now);
 
-/* Undo a mapping_acquire() at once: no hold time starts, nothing remains. */
+/*
+ * Undo a mapping_acquire() at once: no hold time starts, nothing remains. A mapping that it took
+ * out of its hold time goes back there, with the whole time before it.
+ */
 void mapping_cancel(struct mappings *mappings, uint32_t index, const struct endpoint *peer);
 
 /**
