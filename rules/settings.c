@@ -301,6 +301,13 @@ static void parse_special(struct parser *parser, struct settings *settings, cons
 	}
 }
 
+/* Settings of several words, each of which says itself what may follow. */
+static bool takes_words(const struct setting *row)
+{
+	return strcmp(row->name, "management") == 0 || strcmp(row->name, "socket") == 0 ||
+	       strcmp(row->name, "timeout") == 0;
+}
+
 static void parse_setting(struct parser *parser, struct settings *settings, const struct setting *row,
 			  const struct setting_word *word)
 {
@@ -330,7 +337,7 @@ static void parse_setting(struct parser *parser, struct settings *settings, cons
 		report_error(parser->diagnostics, word->place, "%s: expected a number from %llu to %llu", row->name,
 			     (unsigned long long)row->least, (unsigned long long)row->most);
 	}
-	if (row->kind != SETTING_SPECIAL && word->next)
+	if (word->next && !takes_words(row))
 		report_error(parser->diagnostics, word->next->place, "nothing can follow here");
 }
 
