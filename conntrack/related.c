@@ -13,6 +13,12 @@
 #include "conntrack/icmp_error.h"
 #include "conntrack/rewrite.h"
 
+#define ICMP_SOURCE_QUENCH 4
+#define ICMP_REDIRECT 5
+/* What hosts take at the least: Linux's ip_rt_min_pmtu, and RFC 8200 section 5. */
+#define MTU_LEAST_4 552
+#define MTU_LEAST_6 1280
+
 static bool quotes_session(struct passage *passage)
 {
 	const struct tuple *quoted = &passage->packet.icmp.quote.tuple;
@@ -55,6 +61,24 @@ static void translate(struct passage *passage)
 }
 
 /*
+ * Below what every link must carry, a next-hop MTU only slows the sender down. Old
+ * routers say none at all (RFC 1191 section 5).
+ */
+static bool mtu_plausible(const struct packet *packet)
+{
+	return packet->icmp.mtu == 0 || packet->icmp.mtu >= (packet->family == FAMILY_IPV4 ? MTU_LEAST_4 : MTU_LEAST_6);
+}
+
+/* Advice to a host by its first router, which no other may give (RFC 1812 section 4.3.3.3, RFC 6633). */
+static bool is_forbidden(const struct passage *passage)
+{
+	uint8_t type = passage->packet.icmp.type;
+
+	return passage->meta->hook == HOOK_FORWARD && passage->packet.family == FAMILY_IPV4 &&
+	       (type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT);
+}
+
+/*
  * Could the session have sent what is quoted, and does the error go back there? The
  * router's own errors need no proof: they are about packets that no hook saw.
  */
@@ -64,8 +88,9 @@ static bool fits_session(const struct passage *passage)
 
 	return icmp_error_valid(&passage->packet) &&
 	       (passage->meta->hook == HOOK_OUTPUT ||
-		track_quote_valid(quote->tuple.protocol, &passage->session->track,
-				  direction_opposite(passage->direction), quote->tcp_sequence));
+		(mtu_plausible(&passage->packet) &&
+		 track_quote_valid(quote->tuple.protocol, &passage->session->track,
+				   direction_opposite(passage->direction), quote->tcp_sequence)));
 }
 
 /*
@@ -90,6 +115,8 @@ enum reason related_process(struct passage *passage)
 	enum hook hook = passage->meta->hook;
 	enum reason reason;
 
+	if (is_forbidden(passage))
+		return REASON_ICMP_FORBIDDEN;
 	if (!quotes_session(passage))
 		return pass_unmatched(passage);
 	passage->session = table_session(&engine->table, passage->index);
