@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/model/packet_words.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Words to be read one after another. */
+struct words {
+	char *const *list;
+	size_t count;
+	char *why;
+	size_t size;
+};
+
+/* What the words say of a packet. */
+struct said {
+	struct wire_shape shape;
+	bool has_sequence;
+	uint32_t sequence, acknowledgement, window, ttl, mtu, type, code;
+	uint8_t options[40];
+	bool bad_checksum;
+};
+
+static bool fail(struct words *words, const char *what, const char *word)
+{
+	snprintf(words->why, words->size, "%s: '%s'", what, word ? word : "end of line");
+	return false;
+}
+
+static const char *peek(const struct words *words)
+{
+	return words->count ? words->list[0] : NULL;
+}
+
+static const char *take(struct words *words)
+{
+	const char *word = peek(words);
+
+	if (word) {
+		words->list++;
+		words->count--;
+	}
+	return word;
+}
+
+static bool is_number(const char *word)
+{
+	return word && *word >= '0' && *word <= '9' && word[strspn(word, "0123456789")] == '\0';
+}
+
+static bool take_number(struct words *words, uint32_t *value)
+{
+	const char *word = take(words);
+
+	if (!is_number(word))
+		return fail(words, "not a number", word);
+	*value = (uint32_t)strtoul(word, NULL, 10);
+	return true;
+}
+
+/* ---------------------------------------------------------------- endpoints */
+
+bool packet_words_protocol(const char *word, uint8_t *protocol)
+{
+	static const struct {
+		const char *word;
+		uint8_t number;
+	} known[] = { { "tcp", PROTOCOL_TCP },	 { "udp", PROTOCOL_UDP },   { "icmp", PROTOCOL_ICMP },
+		      { "sctp", PROTOCOL_SCTP }, { "gre", PROTOCOL_GRE },   { "icmpv6", PROTOCOL_ICMPV6 },
+		      { "esp", PROTOCOL_ESP },	 { "dccp", PROTOCOL_DCCP }, { "udplite", PROTOCOL_UDPLITE } };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].word, word) == 0) {
+			*protocol = known[i].number;
+			return true;
+		}
+	}
+	if (strncmp(word, "ip/", 3) == 0 && is_number(word + 3)) {
+		*protocol = (uint8_t)atoi(word + 3);
+		return true;
+	}
+	return false;
+}
+
+bool packet_words_endpoint(const char *text, struct endpoint *endpoint)
+{
+	char address[64] = "", *end;
+	const char *port = NULL;
+	uint8_t wire[16];
+
+	if (text[0] == '[')
+		sscanf(text, "[%63[^]]", address);
+	else if (strchr(text, ':') == strrchr(text, ':'))
+		sscanf(text, "%63[^:]", address);
+	else
+		snprintf(address, sizeof(address), "%s", text);
+	if (text[0] == '[')
+		port = strstr(text, "]:") ? strstr(text, "]:") + 2 : NULL;
+	else if (strlen(address) < strlen(text))
+		port = text + strlen(address) + 1;
+	*endpoint = (struct endpoint){ 0 };
+	if (port) {
+		endpoint->port = be16_from_host((uint16_t)strtoul(port, &end, 10));
+		if (!is_number(port))
+			return false;
+	}
+	if (inet_pton(AF_INET, address, wire) == 1)
+		endpoint->address = address_from_ipv4(wire);
+	else if (inet_pton(AF_INET6, address, wire) == 1)
+		endpoint->address = address_from_ipv6(wire);
+	else
+		return false;
+	return true;
+}
+
+static void describe(const struct endpoint *endpoint, bool has_port, char text[PACKET_WORDS_ENDPOINT])
+{
+	bool v4 = address_is_ipv4(&endpoint->address);
+	char address[INET6_ADDRSTRLEN];
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, endpoint->address.bytes + (v4 ? 12 : 0), address, sizeof(address));
+	if (has_port)
+		snprintf(text, PACKET_WORDS_ENDPOINT, v4 ? "%s:%u" : "[%s]:%u", address, be16_to_host(endpoint->port));
+	else
+		snprintf(text, PACKET_WORDS_ENDPOINT, "%s", address);
+}
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE ||
+	       protocol == PROTOCOL_DCCP || protocol == PROTOCOL_SCTP;
+}
+
+void packet_words_describe(const struct packet *packet, char source[PACKET_WORDS_ENDPOINT],
+			   char destination[PACKET_WORDS_ENDPOINT])
+{
+	bool ports = has_ports(packet->tuple.protocol), icmp = packet_is_icmp(packet);
+
+	describe(&packet->tuple.source, ports || (icmp && packet->icmp.query), source);
+	describe(&packet->tuple.destination, ports || (icmp && packet->icmp.reply), destination);
+}
+
+void packet_words_describe_quote(const struct packet_quote *quote, char source[PACKET_WORDS_ENDPOINT],
+				 char destination[PACKET_WORDS_ENDPOINT])
+{
+	bool ports = has_ports(quote->tuple.protocol);
+	bool icmp = quote->tuple.protocol == PROTOCOL_ICMP || quote->tuple.protocol == PROTOCOL_ICMPV6;
+
+	describe(&quote->tuple.source, ports || icmp, source);
+	describe(&quote->tuple.destination, ports, destination);
+}
+
+uint16_t packet_words_mss(const struct packet *packet)
+{
+	const uint8_t *at = packet->bytes + packet->tcp.options_offset, *end = at + packet->tcp.options_length;
+
+	if (!packet_is_tcp(packet))
+		return 0;
+	while (at + 1 < end && *at != 0) {
+		if (*at == 2 && at + 3 < end)
+			return (uint16_t)(at[2] << 8 | at[3]);
+		at += *at == 1 || at[1] < 2 ? 1 : at[1];
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ building */
+
+static void add_option(struct said *said, const uint8_t *bytes, size_t length)
+{
+	memcpy(said->options + said->shape.tcp_options_length, bytes, length);
+	said->shape.tcp_options_length += length;
+}
+
+static void add_timestamp(struct said *said, uint32_t value, uint32_t echo)
+{
+	uint8_t option[12] = { 1, 1, 8, 10 };
+
+	value = htonl(value);
+	echo = htonl(echo);
+	memcpy(option + 4, &value, 4);
+	memcpy(option + 8, &echo, 4);
+	add_option(said, option, sizeof(option));
+}
+
+static bool read_tcp_option(struct words *words, struct said *said, const char *word)
+{
+	uint32_t value, echo;
+
+	if (said->shape.tcp_options_length > sizeof(said->options) - 12)
+		return fail(words, "too many options", word);
+	if (strcmp(word, "sackok") == 0) {
+		add_option(said, (const uint8_t[]){ 1, 1, 4, 2 }, 4);
+		return true;
+	}
+	if (!take_number(words, &value))
+		return false;
+	if (strcmp(word, "wscale") == 0) {
+		add_option(said, (const uint8_t[]){ 1, 3, 3, (uint8_t)value }, 4);
+	} else if (strcmp(word, "mss") == 0) {
+		add_option(said, (const uint8_t[]){ 2, 4, (uint8_t)(value >> 8), (uint8_t)value }, 4);
+	} else {
+		if (!take_number(words, &echo))
+			return false;
+		add_timestamp(said, value, echo);
+	}
+	return true;
+}
+
+static bool read_option(struct words *words, struct said *said)
+{
+	const char *word = take(words);
+	uint32_t value;
+
+	if (strcmp(word, "badsum") == 0) {
+		said->bad_checksum = true;
+		return true;
+	}
+	if (strcmp(word, "wscale") == 0 || strcmp(word, "mss") == 0 || strcmp(word, "ts") == 0 ||
+	    strcmp(word, "sackok") == 0)
+		return read_tcp_option(words, said, word);
+	if (!take_number(words, &value))
+		return false;
+	if (strcmp(word, "len") == 0)
+		said->shape.payload = value;
+	else if (strcmp(word, "win") == 0)
+		said->window = value;
+	else if (strcmp(word, "ttl") == 0)
+		said->ttl = value;
+	else if (strcmp(word, "mtu") == 0)
+		said->mtu = value;
+	else
+		return fail(words, "unknown word", word);
+	return true;
+}
+
+static bool read_tcp(struct words *words, struct said *said)
+{
+	static const char letters[] = "FSRPAU";
+	const char *flags = take(words);
+
+	if (!flags)
+		return fail(words, "flags are missing", NULL);
+	for (; *flags; flags++) {
+		const char *letter = strchr(letters, *flags);
+
+		if (*flags != '-' && !letter)
+			return fail(words, "not flags", flags);
+		if (letter)
+			said->shape.tcp_flags |= (uint8_t)(1 << (letter - letters));
+	}
+	if (is_number(peek(words))) {
+		said->has_sequence = true;
+		take_number(words, &said->sequence);
+	}
+	return !is_number(peek(words)) || take_number(words, &said->acknowledgement);
+}
+
+static bool read_endpoints(struct words *words, struct tuple *tuple)
+{
+	const char *source = take(words), *arrow = take(words), *destination = take(words);
+
+	if (!source || !packet_words_endpoint(source, &tuple->source))
+		return fail(words, "not an endpoint", source);
+	if (!arrow || strcmp(arrow, ">") != 0)
+		return fail(words, "not >", arrow);
+	if (!destination || !packet_words_endpoint(destination, &tuple->destination))
+		return fail(words, "not an endpoint", destination);
+	return true;
+}
+
+/* An identifier stands with who asks: the other side's "port" is the request's type. */
+static void settle_icmp(struct wire_shape *shape)
+{
+	struct be16 type = be16_from_host(shape->tuple.protocol == PROTOCOL_ICMP ? 8 : 128);
+
+	shape->reply = shape->tuple.source.port.raw == 0 && shape->tuple.destination.port.raw != 0;
+	if (shape->reply)
+		shape->tuple.source.port = type;
+	else
+		shape->tuple.destination.port = type;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+	value = htonl(value);
+	memcpy(at, &value, 4);
+}
+
+static void put_tcp(struct wire *wire, const struct said *said)
+{
+	uint8_t *l4 = wire->bytes + wire->l4;
+
+	put32(l4 + 4, said->sequence);
+	put32(l4 + 8, said->shape.tcp_flags & TCP_ACK || said->acknowledgement ? said->acknowledgement : 0);
+	l4[14] = (uint8_t)(said->window >> 8);
+	l4[15] = (uint8_t)said->window;
+	l4[18] = l4[19] = 0;
+}
+
+static void finish(struct wire *wire, const struct said *said)
+{
+	wire->bytes[wire->family == FAMILY_IPV4 ? 8 : 7] = (uint8_t)said->ttl;
+	wire_seal(wire);
+	if (said->bad_checksum)
+		wire->bytes[wire->length - 1] ^= 0x5a;
+}
+
+static bool build_plain(struct wire *wire, struct words *words, const char *protocol)
+{
+	struct said said = { .window = 10000, .ttl = 64 };
+	uint64_t random = 1;
+
+	if (!packet_words_protocol(protocol, &said.shape.tuple.protocol))
+		return fail(words, "not a protocol", protocol);
+	if (!read_endpoints(words, &said.shape.tuple))
+		return false;
+	if (said.shape.tuple.protocol == PROTOCOL_ICMP || said.shape.tuple.protocol == PROTOCOL_ICMPV6)
+		settle_icmp(&said.shape);
+	if (said.shape.tuple.protocol == PROTOCOL_TCP && !read_tcp(words, &said))
+		return false;
+	while (words->count)
+		if (!read_option(words, &said))
+			return false;
+	said.shape.tcp_options = said.options;
+	wire_build(wire, &said.shape, &random);
+	if (said.shape.tuple.protocol == PROTOCOL_TCP)
+		put_tcp(wire, &said);
+	finish(wire, &said);
+	return true;
+}
+
+static bool build_error(struct wire *wire, struct words *words)
+{
+	static struct wire about;
+	struct said said = { .ttl = 61 };
+	struct tuple outer = { 0 };
+	uint8_t *l4;
+
+	if (!read_endpoints(words, &outer) || !take_number(words, &said.type) || !take_number(words, &said.code))
+		return false;
+	while (peek(words) && strcmp(peek(words), "quoting") != 0)
+		if (!read_option(words, &said))
+			return false;
+	if (!take(words) || !peek(words))
+		return fail(words, "nothing quoted", NULL);
+	if (!build_plain(&about, words, take(words)))
+		return false;
+	outer.protocol = about.family == FAMILY_IPV4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6;
+	wire_quote(wire, &about, &outer, (uint8_t)said.type, (uint8_t)said.code,
+		   about.length < 576 - 28 ? about.length : 576 - 28, 0, 0);
+	l4 = wire->bytes + wire->l4;
+	if (wire->family == FAMILY_IPV6)
+		put32(l4 + 4, said.mtu);
+	else if (said.mtu)
+		put32(l4 + 4, said.mtu & 0xffff);
+	finish(wire, &said);
+	return true;
+}
+
+bool packet_words_build(struct wire *wire, char *const *list, size_t count, char *why, size_t size)
+{
+	struct words words = { list, count, why, size };
+	const char *protocol = take(&words);
+
+	if (!protocol)
+		return fail(&words, "no packet", NULL);
+	if (strcmp(protocol, "error") == 0)
+		return build_error(wire, &words);
+	return build_plain(wire, &words, protocol);
+}
