@@ -47,10 +47,24 @@ static uint32_t find_point(const struct set *set, const uint8_t *key)
 	return element;
 }
 
-static uint32_t find_interval(const struct set *set, const uint8_t *key)
+/* How many intervals begin at or before @key; small keys are compared as numbers. */
+static uint32_t count_before(const struct set *set, const uint8_t *key)
 {
 	uint32_t low = 0, high = set->interval_count;
+	uint64_t number;
 
+	if (set->first_numbers) {
+		number = set_key_number(key, set->key_size);
+		while (low < high) {
+			uint32_t middle = low + (high - low) / 2;
+
+			if (set->first_numbers[middle] > number)
+				high = middle;
+			else
+				low = middle + 1;
+		}
+		return low;
+	}
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
@@ -59,9 +73,16 @@ static uint32_t find_interval(const struct set *set, const uint8_t *key)
 		else
 			low = middle + 1;
 	}
-	if (low == 0 || memcmp(set->lasts + (size_t)(low - 1) * set->key_size, key, set->key_size) < 0)
+	return low;
+}
+
+static uint32_t find_interval(const struct set *set, const uint8_t *key)
+{
+	uint32_t before = count_before(set, key);
+
+	if (before == 0 || memcmp(set->lasts + (size_t)(before - 1) * set->key_size, key, set->key_size) < 0)
 		return SET_NONE;
-	return set->elements[low - 1];
+	return set->elements[before - 1];
 }
 
 static uint32_t find_masked(const struct set *set, const uint8_t *key, struct mono now)

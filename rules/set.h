@@ -55,6 +55,7 @@ struct set {
 	uint32_t bucket_mask, free, sweep;
 	/* SET_INTERVALS */
 	uint8_t *firsts, *lasts;
+	uint64_t *first_numbers; /* the same as @firsts for keys of 8 bytes or less, else NULL */
 	uint32_t *elements;
 	uint32_t interval_count;
 	/* SET_MASKED */

@@ -143,6 +143,11 @@ static void build_intervals(struct set *set, struct arena *arena, const struct s
 		widest = item;
 	}
 	set->interval_count = filled;
+	if (size <= sizeof(uint64_t)) {
+		set->first_numbers = arena_array(arena, filled + 1, sizeof(uint64_t));
+		for (uint32_t i = 0; i < filled; i++)
+			set->first_numbers[i] = set_key_number(set->firsts + i * size, set->key_size);
+	}
 	set->count = count;
 }
 
