@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,6 +269,30 @@ static int start_control(struct shell *shell)
 	return error;
 }
 
+/*
+ * The scheduler would put us next to whoever sends to us, on a processor that is
+ * busy with the same packets, and move us back and forth: bulk TCP loses a fifth.
+ * So the daemon stays on the last processor it may use (interrupts tend to be on the
+ * first). Who allows it just one, with CPUAffinity= or taskset, has chosen already.
+ */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t allowed, chosen;
+	int last = -1;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			last = cpu;
+	if (last < 0)
+		return;
+	CPU_ZERO(&chosen);
+	CPU_SET(last, &chosen);
+	if (sched_setaffinity(0, sizeof(chosen), &chosen) < 0)
+		log_write(LOG_LEVEL_INFO, "stays on no processor of its own: %s", strerror(errno));
+}
+
 static int start_packets(struct shell *shell, bool gso)
 {
 	const struct settings *settings = &shell->configuration->settings;
@@ -282,6 +307,7 @@ static int start_packets(struct shell *shell, bool gso)
 	const char *message;
 	int error;
 
+	stay_on_one_cpu();
 	error = inject_create(settings->mark, &shell->inject);
 	if (error)
 		return start_failed("raw sockets", error);

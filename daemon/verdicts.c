@@ -29,7 +29,7 @@
  * Bytes that one system call carries at most. The kernel copies all of them before
  * it looks at the first verdict: more than this falls out of the cache meanwhile.
  */
-#define BATCH_BYTES (256u << 10)
+#define BATCH_BYTES (640u << 10)
 
 struct verdict_head {
 	struct nlmsghdr netlink;
