@@ -109,7 +109,7 @@ struct table *declare_table(struct parser *parser, const char *family, const cha
 	table->name = name;
 	table->place = place;
 	list_append(parser->document->tables, table);
-	return table;
+	return parser->rule_table = table;
 }
 
 void delete_table(struct parser *parser, struct table *table)
@@ -134,6 +134,18 @@ struct chain *declare_chain(struct parser *parser, struct table *table, const ch
 	chain->place = place;
 	list_append(table->chains, chain);
 	return chain;
+}
+
+/* No name that can be written: nothing else jumps there. */
+void declare_anonymous_chain(struct parser *parser, struct place place)
+{
+	struct table *table = parser->rule_table;
+	const char *name = arena_printf(parser->arena, "(anonymous %u)", ++parser->anonymous_count);
+	struct chain *outer = parser->chain;
+
+	parser->chain = declare_chain(parser, table, name, place);
+	parser->chain->anonymous = true;
+	parser->chain->outer = outer;
 }
 
 struct chain *need_chain(struct parser *parser, struct table *table, const char *name, struct place place)
@@ -343,9 +355,25 @@ struct statement *update_finish(struct parser *parser, enum update_kind kind, st
 /* A meter is nft's older spelling of a dynamic set that one rule fills. */
 struct statement *update_meter(struct parser *parser, struct place place, const char *name)
 {
-	report_error(parser->diagnostics, place,
-		     "not supported: meter; declare a set with flags dynamic, then: update @%s { ... }", name);
-	return update_finish(parser, UPDATE_UPDATE, place, name, place);
+	struct statement *statement = update_finish(parser, UPDATE_ADD, place, name, place);
+	struct table *table = parser->rule_table;
+	struct set_declaration *set;
+
+	if (statement->update.has_timeout)
+		statement->update.kind = UPDATE_UPDATE;
+	set = set_declaration_lookup(table, name);
+	if (set) {
+		report_error(parser->diagnostics, place, "%s is declared already", name);
+		return statement;
+	}
+	set = declare_set(parser, table, name, false, place);
+	set->meter = true;
+	set->dynamic = true;
+	set->flags = SET_DYNAMIC | (statement->update.has_timeout ? SET_TIMEOUT : 0);
+	set->has_size = parser->meter_size != 0;
+	set->size = parser->meter_size;
+	set->key_typeof = expression_clone(parser->arena, statement->update.key, place);
+	return statement;
 }
 
 void setting_add(struct parser *parser, struct place place, const char *text, bool quoted)

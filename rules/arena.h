@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_chunk;
@@ -44,6 +45,7 @@ struct text {
 	struct arena *arena;
 	char *bytes;
 	size_t length, capacity;
+	bool one_line; /* what would be a block is written on one line */
 };
 
 void text_append(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -271,6 +271,8 @@ struct chain {
 	const char *name;
 	const char *comment;
 	struct rule *rules, *last_rule;
+	struct chain *outer; /* the one that is being read again after an anonymous one */
+	bool anonymous;	     /* written in braces where it is jumped to */
 	bool base, has_policy, policy_drop;
 	enum chain_type type;
 	enum hook hook;
@@ -305,6 +307,7 @@ struct set_declaration {
 	const char *comment;
 	bool map, anonymous, verdict_map, data_interval, auto_merge, has_timeout, has_size, has_gc;
 	bool dynamic; /* a rule adds elements */
+	bool meter;   /* declared by a meter statement */
 	unsigned int flags;
 	uint64_t timeout_ms, gc_interval_ms;
 	uint32_t size;

@@ -5,24 +5,34 @@
 #include "rules/check.h"
 #include "rules/set.h"
 
+/* Types that nft has, of things that sluice cannot see or does not do. */
+static bool foreign_type(const char *name)
+{
+	static const char *const names[] = {
+		"ether_addr", "counter",  "quota",    "limit",	"uid",	   "gid",      "time",	   "day",
+		"hour",	      "ct_label", "ct_event", "string", "integer", "classid",  "realm",	   "cgroupsv2",
+		"icmpx_code", "ll_addr",  "arp_op",   "ct_id",	"secmark", "synproxy", "ipsecdir", "bitmask",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void types_of_words(struct checker *checker, const struct expression *words, struct key_type *key)
 {
 	for (const struct expression *word = words->items; word; word = word->next) {
 		const struct datatype *type = type_by_name(word->text);
 
-		if (type) {
+		if (type)
 			key_type_add(key, type);
-			continue;
-		}
-		report_error(checker->diagnostics, word->place,
-			     strcmp(word->text, "ether_addr") == 0 || strcmp(word->text, "counter") == 0 ||
-				     strcmp(word->text, "quota") == 0 || strcmp(word->text, "limit") == 0 ||
-				     strcmp(word->text, "uid") == 0 || strcmp(word->text, "gid") == 0 ||
-				     strcmp(word->text, "time") == 0 || strcmp(word->text, "ct_label") == 0 ||
-				     strcmp(word->text, "string") == 0
-				 ? "not supported: sets of type %s"
-				 : "there is no type %s",
-			     word->text);
+		else
+			report_error(checker->diagnostics, word->place,
+				     foreign_type(word->text) ? "not supported: sets of type %s"
+							      : "there is no type %s",
+				     word->text);
 	}
 	if (key->count > KEY_PARTS) {
 		report_error(checker->diagnostics, words->place, "not supported: more than %d parts joined", KEY_PARTS);

@@ -44,7 +44,7 @@ static void compile_rule(struct compiler *compiler, struct chain *chain, struct 
 {
 	struct ruleset *ruleset = compiler->ruleset;
 	size_t count = ruleset->rule_count, start = ruleset->instruction_count;
-	struct text text = { .arena = compiler->arena };
+	struct text text = { .arena = compiler->arena, .one_line = true };
 
 	ruleset->rules =
 	    arena_grow(compiler->arena, ruleset->rules, count, &ruleset->rule_capacity, sizeof(struct rule *));

@@ -205,8 +205,13 @@ void compile_match(struct compiler *compiler, const struct statement *statement)
 {
 	const struct expression *right = statement->right;
 	unsigned int size = compile_load(compiler, statement->left, REGISTER_KEY);
+	enum operator operator= statement->operator;
 	struct instruction *instruction;
 	uint32_t index;
+
+	/* After a mask of its own a bitmask too is compared as a whole, as nft does. */
+	if (operator== OPERATOR_IMPLICIT && statement->left->kind == EXPRESSION_BINARY)
+		operator= OPERATOR_EQUAL;
 
 	if (right->kind == EXPRESSION_SET || right->kind == EXPRESSION_SETREF) {
 		index = right->kind == EXPRESSION_SET ? compile_set(compiler, right->set) : right->set->index;
@@ -227,6 +232,6 @@ void compile_match(struct compiler *compiler, const struct statement *statement)
 		instruction->operand = index;
 		instruction->flags = same ? OPERATOR_EQUAL : OPERATOR_NOT_EQUAL;
 	} else {
-		compare_value(compiler, right, statement->operator, REGISTER_KEY);
+		compare_value(compiler, right, operator, REGISTER_KEY);
 	}
 }

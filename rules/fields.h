@@ -42,6 +42,7 @@ enum load {
 	LOAD_CT_SOURCE_PORT,
 	LOAD_CT_DESTINATION_PORT,
 	LOAD_TCP_OPTION,
+	LOAD_ROUTING, /* bits of the IPv6 routing header */
 };
 
 /**

@@ -79,6 +79,7 @@ static void grammar_error(struct place *place, struct parser *parser, const char
 %type <operator> operator
 %type <flag> over
 %type <table> table_spec
+%type <chain> anonymous_chain
 %type <expression> priority priority_base value rhs_primary rhs rhs_range rhs_concat rhs_list match_value set_literal
 %type <expression> set_items set_element set_key set_data verdict primary_field lhs lhs_concat fib_flags fib_flag
 %type <expression> stmt_primary stmt_value stmt_range stmt_concat stmt_expr ct_field words type_words set_reference
@@ -117,6 +118,8 @@ command
 		{ declare_rule(parser, need_chain(parser, $3, $4, @4), $5, false); }
 	| INSERT RULE table_spec identifier rule
 		{ declare_rule(parser, need_chain(parser, $3, $4, @4), $5, true); }
+	| add table_spec identifier rule
+		{ declare_rule(parser, need_chain(parser, $2, $3, @3), $4, false); }
 	| add SET table_spec identifier
 		{ parser->set = declare_set(parser, $3, $4, false, @4); }
 	  set_block
@@ -678,6 +681,17 @@ verdict
 	| RETURN			{ $$ = build_verdict(parser, @1, VERDICT_KIND_RETURN, NULL); }
 	| JUMP chain_target		{ $$ = build_verdict(parser, @1, VERDICT_KIND_JUMP, $2->text); }
 	| GOTO chain_target		{ $$ = build_verdict(parser, @1, VERDICT_KIND_GOTO, $2->text); }
+	| JUMP anonymous_chain		{ $$ = build_verdict(parser, @1, VERDICT_KIND_JUMP, $2->name); $$->chain = $2; }
+	| GOTO anonymous_chain		{ $$ = build_verdict(parser, @1, VERDICT_KIND_GOTO, $2->name); $$->chain = $2; }
+	;
+
+anonymous_chain
+	: '{' { declare_anonymous_chain(parser, @1); parser_block_open(parser); } chain_body '}'
+		{
+			parser_block_close(parser);
+			$$ = parser->chain;
+			parser->chain = $$->outer;
+		}
 	;
 
 chain_target

@@ -110,6 +110,27 @@ static bool put_tcp_option(uint8_t *at, const struct field *field, const struct 
 	return true;
 }
 
+/* Extension headers up to the transport's, of which the parser has seen that they hold. */
+static bool put_routing(uint8_t *at, const struct field *field, const struct packet *packet)
+{
+	size_t offset = 40;
+	uint8_t header;
+
+	if (!packet->bytes || packet->length < offset)
+		return false;
+	for (header = packet->bytes[6]; offset + 8 <= packet->l4_offset && offset + 8 <= packet->length;) {
+		const uint8_t *bytes = packet->bytes + offset;
+
+		if (header == 43)
+			return put_bits(at, field, bytes, packet->length - offset);
+		if (header != 0 && header != 44 && header != PROTOCOL_AH && header != 60)
+			return false;
+		offset += header == 44 ? 8 : header == PROTOCOL_AH ? (bytes[1] + 2U) * 4 : (bytes[1] + 1U) * 8;
+		header = bytes[0];
+	}
+	return false;
+}
+
 static bool put_link(uint8_t *at, const struct field *field, const struct link *link)
 {
 	if (!link)
@@ -233,6 +254,8 @@ bool register_load(const struct field *field, enum direction direction, const st
 		return put_port(at, field, context);
 	case LOAD_TRANSPORT:
 		return put_transport(at, field, packet);
+	case LOAD_ROUTING:
+		return put_routing(at, field, packet);
 	case LOAD_TCP_FLAGS:
 		return put(at, field->type, packet->tcp.flags);
 	case LOAD_TCP_OPTION:

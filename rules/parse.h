@@ -55,7 +55,9 @@ struct parser {
 	/* grammar */
 	struct scope *scope;
 	struct table *table;
+	struct table *rule_table; /* of the rules being read, in a table or in a command */
 	struct chain *chain;
+	unsigned int anonymous_count;
 	struct set_declaration *set;
 	struct object *object;
 	struct setting_line *setting;

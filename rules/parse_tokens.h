@@ -30,6 +30,7 @@ struct expression *build_verdict(struct parser *parser, struct place place, enum
 struct statement *build_match(struct parser *parser, struct expression *left, enum operator operator,
 			      struct expression * right);
 
+void declare_anonymous_chain(struct parser *parser, struct place place);
 void object_quota(struct parser *parser, struct place place, bool over, uint64_t amount, const char *unit);
 void setting_add(struct parser *parser, struct place place, const char *text, bool quoted);
 struct statement *update_finish(struct parser *parser, enum update_kind kind, struct place place, const char *set,

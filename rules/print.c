@@ -158,8 +158,11 @@ static void print_chain(struct text *text, const struct chain *chain)
 		print_priority(text, chain);
 		text_append(text, "; policy %s;\n", chain->policy_drop ? "drop" : "accept");
 	}
-	for (const struct rule *rule = chain->rules; rule; rule = rule->next)
-		text_append(text, "\t\t%s\n", rule->text);
+	for (const struct rule *rule = chain->rules; rule; rule = rule->next) {
+		text_append(text, "\t\t");
+		print_rule(text, rule, chain->table->family);
+		text_append(text, "\n");
+	}
 	text_append(text, "\t}\n");
 }
 
@@ -187,10 +190,14 @@ static void print_table(struct text *text, const struct table *table)
 		print_object(text, object);
 	}
 	for (const struct set_declaration *set = table->sets; set; set = set->next) {
+		if (set->meter)
+			continue;
 		separate(text, &first);
 		print_set(text, set);
 	}
 	for (const struct chain *chain = table->chains; chain; chain = chain->next) {
+		if (chain->anonymous)
+			continue;
 		separate(text, &first);
 		print_chain(text, chain);
 	}

@@ -53,11 +53,37 @@ static void print_generator(struct text *text, const struct expression *generato
 		text_append(text, " offset %u", generator->offset);
 }
 
+/* The rules of an anonymous chain, in the place where it is jumped to. */
+static void print_block(struct text *text, const struct chain *chain)
+{
+	unsigned int tabs = 2;
+
+	for (const struct chain *outer = chain->outer; outer && outer->anonymous; outer = outer->outer)
+		tabs++;
+	text_append(text, " {");
+	for (const struct rule *rule = chain->rules; rule; rule = rule->next) {
+		text_append(text, text->one_line ? " " : "\n\t");
+		for (unsigned int i = 0; i < tabs && !text->one_line; i++)
+			text_append(text, "\t");
+		print_rule(text, rule, chain->table->family);
+		if (text->one_line)
+			text_append(text, ";");
+	}
+	text_append(text, text->one_line ? " " : "\n");
+	for (unsigned int i = 0; i < tabs && !text->one_line; i++)
+		text_append(text, "\t");
+	text_append(text, "}");
+}
+
 static void print_verdict(struct text *text, const struct expression *verdict)
 {
 	static const char *const names[] = { "accept", "drop", "continue", "return", "jump", "goto" };
 
 	text_append(text, "%s", names[verdict->verdict]);
+	if (verdict->chain && verdict->chain->anonymous) {
+		print_block(text, verdict->chain);
+		return;
+	}
 	if (verdict->verdict == VERDICT_KIND_JUMP || verdict->verdict == VERDICT_KIND_GOTO)
 		text_append(text, " %s", verdict->text);
 }
@@ -380,7 +406,14 @@ static void print_update(struct text *text, const struct statement *statement)
 {
 	static const char *const kinds[] = { "add", "update", "delete" };
 
-	text_append(text, "%s @%s { ", kinds[statement->update.kind], statement->update.set->text);
+	if (statement->update.set->set->meter) {
+		text_append(text, "meter %s ", statement->update.set->text);
+		if (statement->update.set->set->has_size)
+			text_append(text, "size %u ", statement->update.set->set->size);
+		text_append(text, "{ ");
+	} else {
+		text_append(text, "%s @%s { ", kinds[statement->update.kind], statement->update.set->text);
+	}
 	print_expression(text, statement->update.key);
 	if (statement->update.has_timeout) {
 		text_append(text, " timeout ");

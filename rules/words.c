@@ -159,8 +159,8 @@ void limit_burst(struct parser *parser, struct limit_values *limit, struct place
 		expect_word(parser, place, unit, "packets");
 	else
 		factor = byte_unit(parser, place, unit);
-	if (burst > UINT32_MAX)
-		report_error(parser->diagnostics, place, "the burst is too large");
+	if (burst > UINT32_MAX || (burst == 0 && !limit->bytes))
+		report_error(parser->diagnostics, place, "a burst must be more than 0 and below 4294967296");
 	limit->burst = (burst & UINT32_MAX) * factor;
 	limit->has_burst = true;
 }

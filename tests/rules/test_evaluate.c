@@ -178,6 +178,8 @@ static void test_tcp_flags(void **state)
 	assert_true(accepts_flags("tcp flags != syn / syn,ack accept", TCP_SYN | TCP_ACK));
 	assert_true(accepts_flags("tcp flags & (syn|ack) == syn accept", TCP_SYN));
 	assert_true(accepts_flags("tcp flags & (fin|syn) == fin|syn accept", TCP_SYN | TCP_FIN | TCP_ACK));
+	assert_true(accepts_flags("tcp flags & (fin|syn|rst|ack) syn accept", TCP_SYN | TCP_PSH));
+	assert_false(accepts_flags("tcp flags & (fin|syn|rst|ack) syn accept", TCP_SYN | TCP_ACK));
 	assert_true(accepts_flags("tcp flags { syn, syn | ack } accept", TCP_SYN | TCP_ACK));
 	assert_false(accepts_flags("tcp flags { syn, syn | ack } accept", TCP_ACK));
 	assert_true(accepts_flags("tcp flags & (fin|syn|rst|psh|ack|urg) == 0x0 accept", 0));
@@ -209,6 +211,25 @@ static void test_fields_of_packet(void **state)
 	fixture.bytes[6] = ICMPV6;
 	fixture.bytes[45] = 5;
 	assert_true(fixture_accepts(&fixture));
+	fixture_fini(&fixture);
+}
+
+static void test_routing_header(void **state)
+{
+	static struct fixture fixture;
+
+	(void)state;
+	fixture_rules(&fixture, "rt type 0 rt seg-left 1 accept");
+	fixture_packet(&fixture, UDP, "::1", 5, "::2", 128);
+	assert_false(fixture_accepts(&fixture));
+	/* Hop-by-hop options of 8 bytes, then a routing header of 8. */
+	fixture.bytes[6] = 0;
+	fixture.bytes[40] = 43;
+	fixture.bytes[48] = UDP, fixture.bytes[51] = 1;
+	fixture.packet.l4_offset = 56;
+	assert_true(fixture_accepts(&fixture));
+	fixture.bytes[50] = 2;
+	assert_false(fixture_accepts(&fixture));
 	fixture_fini(&fixture);
 }
 
@@ -255,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_ct_state),
 		cmocka_unit_test(test_tcp_flags), cmocka_unit_test(test_fields_of_packet),
+		cmocka_unit_test(test_routing_header),
 		cmocka_unit_test(test_ct_tuples), cmocka_unit_test(test_view),
 	};
 

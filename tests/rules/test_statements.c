@@ -235,6 +235,29 @@ static void test_dynamic_map(void **state)
 	fixture_fini(&fixture);
 }
 
+static void test_meter(void **state)
+{
+	(void)state;
+	fixture_load(&fixture,
+		     "table inet t {\nchain c { type filter hook forward priority 0; policy drop;\n"
+		     "tcp dport 1 meter m { ip saddr timeout 10s limit rate 1/minute burst 2 packets } accept\n"
+		     "tcp dport 2 jump { tcp sport 1 accept; tcp sport 2 drop; }\n"
+		     "tcp dport 2 accept\n}\n}\n");
+	assert_true(touch("1.0.0.1", 1, 1) && touch("1.0.0.1", 1, 1));
+	assert_false(touch("1.0.0.1", 1, 1));
+	assert_true(touch("1.0.0.2", 1, 1));
+	fixture.context.now.ns += 9 * NS_PER_S;
+	assert_false(touch("1.0.0.1", 1, 1)); /* refreshed, as a meter with a timeout is */
+	fixture.context.now.ns += 9 * NS_PER_S;
+	assert_false(touch("1.0.0.1", 1, 1));
+	fixture.context.now.ns += 11 * NS_PER_S;
+	assert_true(touch("1.0.0.1", 1, 1)); /* forgotten, so new */
+	assert_true(touch("1.0.0.1", 1, 2));
+	assert_false(touch("1.0.0.1", 2, 2));
+	assert_true(touch("1.0.0.1", 3, 2));
+	fixture_fini(&fixture);
+}
+
 static void test_inherit(void **state)
 {
 	struct fixture *next = calloc(1, sizeof(*next));
@@ -382,12 +405,13 @@ static void test_base_chains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nat_constant),  cmocka_unit_test(test_nat_map),
-		cmocka_unit_test(test_reject),	      cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_quota),	      cmocka_unit_test(test_dynamic_set),
-		cmocka_unit_test(test_dynamic_map),   cmocka_unit_test(test_inherit),
-		cmocka_unit_test(test_ct_count),      cmocka_unit_test(test_fib),
-		cmocka_unit_test(test_outcome_parts), cmocka_unit_test(test_base_chains),
+		cmocka_unit_test(test_nat_constant), cmocka_unit_test(test_nat_map),
+		cmocka_unit_test(test_reject),	     cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_quota),	     cmocka_unit_test(test_dynamic_set),
+		cmocka_unit_test(test_dynamic_map),  cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_meter),	     cmocka_unit_test(test_ct_count),
+		cmocka_unit_test(test_fib),	     cmocka_unit_test(test_outcome_parts),
+		cmocka_unit_test(test_base_chains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
