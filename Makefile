@@ -137,7 +137,7 @@ fuzz-run: $(FUZZ_BIN)
 		name=$${target##*/fuzz_}; corpus=$(BUILD)/corpus/$$name; mkdir -p $$corpus; \
 		echo "== $$name, $(FUZZ_SECONDS) s"; \
 		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
-			-artifact_prefix=$$corpus- $$corpus $(wildcard tests/fuzz/corpus); \
+			-artifact_prefix=$$corpus- $$corpus $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); \
 	done
 
 tidy: $(if $(GRAMMAR),$(BUILD)/rules/grammar.tab.h)
