@@ -31,8 +31,12 @@ ENDS = ("client", "server")
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 IPV6_HDRINCL = 36
 ROUNDS = 14
-# What hosts say of their own accord.
 CHATTER = (130, 131, 132, 133, 134, 135, 137, 143)
+
+
+def chatter(p):
+    """Is it what hosts say of their own accord: multicast groups, neighbours?"""
+    return p.dst.startswith("ff") or p.proto == 2 or (p.proto == wire.ICMP6 and p.type in CHATTER)
 
 
 def enter(namespace):
@@ -169,7 +173,9 @@ def describe(side, probe, freedom, p, quoted=False):
     if p.data and not p.quote and not quoted:
         words.append("data %d %s" % (len(p.data), p.data.replace(probe.mark, b"")[:8].decode("ascii", "replace")))
     words.append("ttl %d tos %#x" % (p.ttl, p.tos))
-    words.append(("df " if p.df else "") + ("id " if p.ttl != 64 and p.id in (0x5A01, 0x5A02, 0x6000 | probe.number) else ""))
+    # What the gateway itself says has an identification of its own choice, and an ICMP error may carry DF:
+    # with identification 0 it must (RFC 6864 section 4.1), and nobody ever fragments it.
+    words.append(("df " if p.df and not (p.quote and p.ttl == 64) else "") + ("id " if p.ttl != 64 and p.id in (0x5A01, 0x5A02, 0x6000 | probe.number) else ""))
     if p.options:
         words.append("ip-options " + p.options.hex())
     if p.bad:
@@ -195,7 +201,7 @@ class Run:
         """Notes a packet that arrived; what its receiver sends in turn."""
         talk = self.owner(end, p)
         if not talk:
-            if not (p.proto == wire.ICMP6 and p.type in CHATTER) and p.proto != 2:
+            if not chatter(p):
                 self.strays[side.name].append("%s %s" % (end, p))
             return []
         self.seen[side.name][talk.number].append("%s %s" % (end, describe(side, talk, self.freedom, p)))
@@ -238,7 +244,7 @@ def missing(these, those):
     return [line for line in these if not (line in rest and not rest.remove(line))]
 
 
-def report(run, ruleset, used):
+def report(run, ruleset, text, used):
     left, right = (run.seen[side.name] for side in run.sides)
     names = [side.name for side in run.sides]
     bad = 0
@@ -246,7 +252,7 @@ def report(run, ruleset, used):
         only = missing(left[talk.number], right[talk.number]), missing(right[talk.number], left[talk.number])
         if not any(only):
             continue
-        known = expected.find(ruleset, talk.line, *only)
+        known = expected.find(ruleset, text, talk.line, *only)
         if known:
             used.add(known)
             continue
@@ -289,7 +295,7 @@ def main():
                     print("    %-8s %s" % (side.name, line))
     used = set()
     ruleset = os.path.basename(options.ruleset).removesuffix(".nft")
-    bad = report(run, ruleset, used)
+    bad = report(run, ruleset, text, used)
     arrived = [sum(map(len, run.seen[side.name])) for side in sides]
     print("%s: %d probes, %d and %d packets arrived, %d differences, %d of them expected" %
           (ruleset, len(talks), *arrived, bad + len(used), len(used)))

@@ -206,7 +206,7 @@ class Probe:
         if p.data.startswith(b"pong") and not called:
             flags = RST | ACK if self.options.get("end") == "rst" else FIN | ACK
             return [self.reply(p, seq=p.ack, ack=after, flags=flags)]
-        if p.flags & FIN:
+        if p.flags & (FIN | ACK) == FIN | ACK:
             return [self.reply(p, seq=p.ack, ack=after, flags=FIN | ACK if called else ACK)]
         return []
 
