@@ -157,7 +157,8 @@ static void take_effects(struct replay *replay, bool in_line)
 			put_time(replay);
 		replay_line_packet(stdout, readable ? &packet : NULL);
 		if (!in_line) {
-			replay_line_verdict(stdout, "sent", "none", replay->ruleset, RULE_NONE, &packet, false);
+			replay_line_verdict(stdout, "sent", "none", replay->ruleset, RULE_NONE,
+					    readable ? &packet : NULL, false);
 			putchar('\n');
 		}
 		write_out(replay, copy, effect.inject.length, effect.inject.length);

@@ -430,9 +430,10 @@ static int end_scenario(void **state)
 int main(int argc, char **argv)
 {
 	const char *pattern = argc > 1 ? argv[1] : "tests/replay/*.scenario";
-	struct scenario *list = NULL;
+	/* Until the process ends. */
+	static struct scenario *list;
+	static struct CMUnitTest *tests;
 	size_t count = scenario_text_read(pattern, &list);
-	struct CMUnitTest *tests;
 
 	if (!count) {
 		printf("no scenarios: %s\n", pattern);
