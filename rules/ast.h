@@ -48,11 +48,11 @@ enum expression_kind {
 	EXPRESSION_NUMGEN,
 	EXPRESSION_HASH,
 	EXPRESSION_SYMHASH,
-	EXPRESSION_BINARY, /* left operator right */
+	EXPRESSION_BINARY, /* left relation right */
 	EXPRESSION_MAP,	   /* left map right */
 };
 
-enum operator{
+enum relation {
 	OPERATOR_IMPLICIT,
 	OPERATOR_EQUAL,
 	OPERATOR_NOT_EQUAL,
@@ -127,7 +127,7 @@ struct expression {
 	struct expression *left, *right;
 	struct expression *items, *last_item;
 	unsigned int item_count;
-	enum operator operator;
+	enum relation relation;
 	enum verdict_kind verdict;
 	struct element_options *options;
 	/* set by the checker */
@@ -218,7 +218,7 @@ struct statement {
 	enum statement_kind kind;
 	struct place place;
 	struct statement *next;
-	enum operator operator;
+	enum relation relation;
 	struct expression *left, *right;
 	const char *object; /* a named counter, limit, quota or helper */
 	struct object *object_declared;

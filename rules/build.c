@@ -21,12 +21,12 @@ static void deepen(struct parser *parser, struct expression *outer, const struct
 		report_error(parser->diagnostics, outer->place, "nested too deeply");
 }
 
-struct expression *build_pair(struct parser *parser, enum expression_kind kind, enum operator operator,
-			      struct expression * left, struct expression *right)
+struct expression *build_pair(struct parser *parser, enum expression_kind kind, enum relation relation,
+			      struct expression *left, struct expression *right)
 {
 	struct expression *expression = build_leaf(parser, kind, left->place, NULL);
 
-	expression->operator= operator;
+	expression->relation = relation;
 	deepen(parser, expression, left);
 	deepen(parser, expression, right);
 	if (expression->depth >= NESTING_LIMIT)
@@ -70,13 +70,13 @@ struct expression *build_verdict(struct parser *parser, struct place place, enum
 	return expression;
 }
 
-struct statement *build_match(struct parser *parser, struct expression *left, enum operator operator,
-			      struct expression * right)
+struct statement *build_match(struct parser *parser, struct expression *left, enum relation relation,
+			      struct expression *right)
 {
 	struct statement *statement = statement_create(parser->arena, STATEMENT_MATCH, left->place);
 
 	statement->left = left;
-	statement->operator= operator;
+	statement->relation = relation;
 	statement->right = right;
 	return statement;
 }

@@ -31,9 +31,8 @@ static void learn_transport(struct checker *checker, const struct statement *sta
 {
 	const struct expression *left = statement->left, *right = statement->right;
 
-	if (left->kind != EXPRESSION_FIELD || statement->operator> OPERATOR_EQUAL ||
-					      left->field->load != LOAD_NFPROTO ||
-					      right->kind != EXPRESSION_VALUE || right->form != FORM_SINGLE)
+	if (left->kind != EXPRESSION_FIELD || statement->relation > OPERATOR_EQUAL ||
+	    left->field->load != LOAD_NFPROTO || right->kind != EXPRESSION_VALUE || right->form != FORM_SINGLE)
 		return;
 	if (!checker->rule_family)
 		checker->rule_family = right->first.bytes[0] == 2 ? 4 : 6;
@@ -64,7 +63,7 @@ static void check_match(struct checker *checker, struct statement *statement)
 {
 	struct expression *right = statement->right;
 	struct key_type key = { 0 };
-	bool ordered = statement->operator>= OPERATOR_LESS && statement->operator<= OPERATOR_GREATER_EQUAL;
+	bool ordered = statement->relation >= OPERATOR_LESS && statement->relation <= OPERATOR_GREATER_EQUAL;
 
 	if (!check_left(checker, statement->left, &key))
 		return;

@@ -210,7 +210,7 @@ static bool check_generator(struct checker *checker, struct expression *expressi
 
 static bool check_binary_left(struct checker *checker, struct expression *expression, struct key_type *key)
 {
-	bool shift = expression->operator== OPERATOR_SHIFT_LEFT || expression->operator== OPERATOR_SHIFT_RIGHT;
+	bool shift = expression->relation == OPERATOR_SHIFT_LEFT || expression->relation == OPERATOR_SHIFT_RIGHT;
 	struct key_type left = { 0 };
 
 	if (!check_left(checker, expression->left, &left))
@@ -305,7 +305,7 @@ bool check_argument(struct checker *checker, struct expression **argument, const
 		return check_key(checker, expression, wanted);
 	/* `meta mark | 1` may be written either way round. */
 	if (expression->kind == EXPRESSION_BINARY && !is_dynamic(expression->left) && is_dynamic(expression->right) &&
-	    expression->operator>= OPERATOR_AND && expression->operator<= OPERATOR_XOR) {
+	    expression->relation >= OPERATOR_AND && expression->relation <= OPERATOR_XOR) {
 		struct expression *left = expression->left;
 
 		expression->left = expression->right;

@@ -69,31 +69,31 @@ static bool check_range(struct checker *checker, struct expression *expression, 
 	return true;
 }
 
-static bool fold(enum operator operator, uint64_t left, uint64_t right, uint64_t *result)
+static bool fold(enum relation relation, uint64_t left, uint64_t right, uint64_t *result)
 {
-	if (operator== OPERATOR_AND)
+	if (relation == OPERATOR_AND)
 		*result = left & right;
-	else if (operator== OPERATOR_OR)
+	else if (relation == OPERATOR_OR)
 		*result = left | right;
-	else if (operator== OPERATOR_XOR)
+	else if (relation == OPERATOR_XOR)
 		*result = left ^ right;
 	else if (right > 63)
 		return false;
 	else
-		*result = operator== OPERATOR_SHIFT_LEFT ? left << right : left>> right;
+		*result = relation == OPERATOR_SHIFT_LEFT ? left << right : left >> right;
 	return true;
 }
 
 static bool check_binary(struct checker *checker, struct expression *expression, const struct datatype *type)
 {
-	bool shift = expression->operator== OPERATOR_SHIFT_LEFT || expression->operator== OPERATOR_SHIFT_RIGHT;
+	bool shift = expression->relation == OPERATOR_SHIFT_LEFT || expression->relation == OPERATOR_SHIFT_RIGHT;
 	uint64_t result = 0;
 
 	if (!check_constant(checker, expression->left, type) ||
 	    !check_constant(checker, expression->right, shift ? type_integer(8) : type))
 		return false;
 	if (type->bits > 64 || expression->left->form != FORM_SINGLE || expression->right->form != FORM_SINGLE ||
-	    !fold(expression->operator, value_to_number(&expression->left->first, type_bytes(type)),
+	    !fold(expression->relation, value_to_number(&expression->left->first, type_bytes(type)),
 		  value_to_number(&expression->right->first, shift ? 1 : type_bytes(type)), &result))
 		return wrong(checker, expression, "this cannot be calculated");
 	if (type->bits < 64)

@@ -41,17 +41,17 @@ static unsigned int load_binary(struct compiler *compiler, const struct expressi
 	uint8_t mask[VALUE_SIZE], flip[VALUE_SIZE];
 	struct instruction *instruction;
 
-	if (expression->operator== OPERATOR_SHIFT_LEFT || expression->operator== OPERATOR_SHIFT_RIGHT) {
+	if (expression->relation == OPERATOR_SHIFT_LEFT || expression->relation == OPERATOR_SHIFT_RIGHT) {
 		instruction = compile_emit(compiler, OPERATION_SHIFT, at, size);
-		instruction->flags = expression->operator== OPERATOR_SHIFT_RIGHT;
+		instruction->flags = expression->relation == OPERATOR_SHIFT_RIGHT;
 		instruction->operand = right[0];
 		return size;
 	}
 	for (unsigned int i = 0; i < size; i++) {
-		mask[i] = expression->operator== OPERATOR_AND  ? right[i]
-			  : expression->operator== OPERATOR_OR ? (uint8_t)~right[i]
-							       : 0xff;
-		flip[i] = expression->operator== OPERATOR_AND ? 0 : right[i];
+		mask[i] = expression->relation == OPERATOR_AND	? right[i]
+			  : expression->relation == OPERATOR_OR ? (uint8_t)~right[i]
+								: 0xff;
+		flip[i] = expression->relation == OPERATOR_AND ? 0 : right[i];
 	}
 	{
 		uint32_t one = compile_constant(compiler, mask, size), other = compile_constant(compiler, flip, size);
@@ -131,7 +131,7 @@ unsigned int compile_load(struct compiler *compiler, const struct expression *ex
 
 /* -------------------------------------------------------------- conditions */
 
-static void compare_value(struct compiler *compiler, const struct expression *right, enum operator operator,
+static void compare_value(struct compiler *compiler, const struct expression *right, enum relation relation,
 			  unsigned int at)
 {
 	unsigned int size = type_bytes(right->type);
@@ -142,18 +142,18 @@ static void compare_value(struct compiler *compiler, const struct expression *ri
 		uint32_t last = compile_constant(compiler, right->last.bytes, size);
 
 		instruction = compile_emit(compiler, OPERATION_RANGE, at, size);
-		instruction->flags = operator== OPERATOR_NOT_EQUAL;
+		instruction->flags = relation == OPERATOR_NOT_EQUAL;
 		instruction->operand2 = last;
-	} else if (operator== OPERATOR_IMPLICIT && right->type->bitmask) {
+	} else if (relation == OPERATOR_IMPLICIT && right->type->bitmask) {
 		instruction = compile_emit(compiler, OPERATION_TEST, at, size);
 	} else {
 		instruction = compile_emit(compiler, OPERATION_COMPARE, at, size);
-		instruction->flags = (uint8_t)(operator== OPERATOR_IMPLICIT ? OPERATOR_EQUAL : operator);
+		instruction->flags = (uint8_t)(relation == OPERATOR_IMPLICIT ? OPERATOR_EQUAL : relation);
 	}
 	instruction->operand = first;
 }
 
-static void compare_masked(struct compiler *compiler, const struct expression *right, enum operator operator)
+static void compare_masked(struct compiler *compiler, const struct expression *right, enum relation relation)
 {
 	static const uint8_t zero[VALUE_SIZE];
 	unsigned int size = type_bytes(right->left->type);
@@ -165,7 +165,7 @@ static void compare_masked(struct compiler *compiler, const struct expression *r
 	instruction->operand = mask;
 	instruction->operand2 = none;
 	instruction = compile_emit(compiler, OPERATION_COMPARE, REGISTER_KEY, size);
-	instruction->flags = (uint8_t)(operator== OPERATOR_IMPLICIT ? OPERATOR_EQUAL : operator);
+	instruction->flags = (uint8_t)(relation == OPERATOR_IMPLICIT ? OPERATOR_EQUAL : relation);
 	instruction->operand = value;
 }
 
@@ -175,7 +175,7 @@ static void compare_concat(struct compiler *compiler, const struct statement *st
 	const struct expression *right = statement->right;
 	unsigned int at = REGISTER_KEY;
 
-	if (statement->operator== OPERATOR_NOT_EQUAL) {
+	if (statement->relation == OPERATOR_NOT_EQUAL) {
 		struct set_declaration *one = arena_alloc(compiler->arena, sizeof(*one));
 		struct instruction *instruction;
 		uint32_t index;
@@ -205,33 +205,33 @@ void compile_match(struct compiler *compiler, const struct statement *statement)
 {
 	const struct expression *right = statement->right;
 	unsigned int size = compile_load(compiler, statement->left, REGISTER_KEY);
-	enum operator operator= statement->operator;
+	enum relation relation = statement->relation;
 	struct instruction *instruction;
 	uint32_t index;
 
 	/* After a mask of its own a bitmask too is compared as a whole, as nft does. */
-	if (operator== OPERATOR_IMPLICIT && statement->left->kind == EXPRESSION_BINARY)
-		operator= OPERATOR_EQUAL;
+	if (relation == OPERATOR_IMPLICIT && statement->left->kind == EXPRESSION_BINARY)
+		relation = OPERATOR_EQUAL;
 
 	if (right->kind == EXPRESSION_SET || right->kind == EXPRESSION_SETREF) {
 		index = right->kind == EXPRESSION_SET ? compile_set(compiler, right->set) : right->set->index;
 		instruction = compile_emit(compiler, OPERATION_LOOKUP, REGISTER_KEY, size);
 		instruction->operand = index;
-		instruction->flags = statement->operator== OPERATOR_NOT_EQUAL;
+		instruction->flags = statement->relation == OPERATOR_NOT_EQUAL;
 	} else if (right->kind == EXPRESSION_CONCAT) {
 		compare_concat(compiler, statement);
 	} else if (right->kind == EXPRESSION_PREFIX) {
-		compare_masked(compiler, right, statement->operator);
+		compare_masked(compiler, right, statement->relation);
 	} else if (right->type == &type_boolean && statement->left->kind == EXPRESSION_FIB) {
 		/* No interface is a name of zeros. */
 		static const uint8_t zero[VALUE_SIZE];
-		bool same = (right->first.bytes[0] == 0) == (statement->operator!= OPERATOR_NOT_EQUAL);
+		bool same = (right->first.bytes[0] == 0) == (statement->relation != OPERATOR_NOT_EQUAL);
 
 		index = compile_constant(compiler, zero, size);
 		instruction = compile_emit(compiler, OPERATION_COMPARE, REGISTER_KEY, size);
 		instruction->operand = index;
 		instruction->flags = same ? OPERATOR_EQUAL : OPERATOR_NOT_EQUAL;
 	} else {
-		compare_value(compiler, right, operator, REGISTER_KEY);
+		compare_value(compiler, right, relation, REGISTER_KEY);
 	}
 }

@@ -83,7 +83,7 @@ static bool compare_known(const struct walker *walker, const struct instruction 
 	const uint8_t *constant = walker->ruleset->constants + instruction->operand;
 	int order = memcmp(at, constant, instruction->size);
 
-	switch ((enum operator)instruction->flags) {
+	switch ((enum relation)instruction->flags) {
 	case OPERATOR_NOT_EQUAL:
 		return order != 0;
 	case OPERATOR_LESS:

@@ -6,11 +6,11 @@
 #include "rules/program.h"
 #include "rules/evaluate.h"
 
-static bool compare(const uint8_t *at, const uint8_t *constant, size_t size, enum operator operator)
+static bool compare(const uint8_t *at, const uint8_t *constant, size_t size, enum relation relation)
 {
 	int order = memcmp(at, constant, size);
 
-	switch (operator) {
+	switch (relation) {
 	case OPERATOR_NOT_EQUAL:
 		return order != 0;
 	case OPERATOR_LESS:

@@ -21,7 +21,7 @@
 	uint64_t number;
 	int sign;
 	bool flag;
-	enum operator operator;
+	enum relation relation;
 	struct expression *expression;
 	struct statement *statement;
 	struct rule *rule;
@@ -76,7 +76,7 @@ static void grammar_error(struct place *place, struct parser *parser, const char
 
 %type <text> option_field identifier text_value field_name rhs_word duration device type_word option_kind
 %type <number> plain_number offset
-%type <operator> operator
+%type <relation> relation
 %type <flag> over
 %type <table> table_spec
 %type <chain> anonymous_chain
@@ -619,7 +619,7 @@ statement
 	: verdict
 		{ $$ = statement_create(parser->arena, STATEMENT_VERDICT, @1); $$->left = $1; }
 	| lhs_concat match_value	{ $$ = build_match(parser, $1, OPERATOR_IMPLICIT, $2); }
-	| lhs_concat operator match_value	{ $$ = build_match(parser, $1, $2, $3); }
+	| lhs_concat relation match_value	{ $$ = build_match(parser, $1, $2, $3); }
 	| PROTO OPTION option_kind EXISTS
 		{
 			$$ = build_match(parser, build_field(parser, @1, "tcp option", $3), OPERATOR_IMPLICIT,
@@ -1072,7 +1072,7 @@ lhs_concat
 	| lhs_concat '.' lhs		{ $$ = build_join(parser, EXPRESSION_CONCAT, $1, $3); }
 	;
 
-operator
+relation
 	: EQ		{ $$ = OPERATOR_EQUAL; }
 	| NE		{ $$ = OPERATOR_NOT_EQUAL; }
 	| '!'		{ $$ = OPERATOR_NOT_EQUAL; }

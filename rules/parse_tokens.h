@@ -21,14 +21,14 @@ void parser_syntax_error(struct parser *parser, struct place place, const char *
 
 /* Nodes of the tree; depth is bounded here, so that later stages may recurse. */
 struct expression *build_leaf(struct parser *parser, enum expression_kind kind, struct place place, const char *text);
-struct expression *build_pair(struct parser *parser, enum expression_kind kind, enum operator operator,
-			      struct expression * left, struct expression *right);
+struct expression *build_pair(struct parser *parser, enum expression_kind kind, enum relation relation,
+			      struct expression *left, struct expression *right);
 struct expression *build_join(struct parser *parser, enum expression_kind kind, struct expression *list,
 			      struct expression *item);
 struct expression *build_field(struct parser *parser, struct place place, const char *protocol, const char *name);
 struct expression *build_verdict(struct parser *parser, struct place place, enum verdict_kind kind, const char *target);
-struct statement *build_match(struct parser *parser, struct expression *left, enum operator operator,
-			      struct expression * right);
+struct statement *build_match(struct parser *parser, struct expression *left, enum relation relation,
+			      struct expression *right);
 
 void declare_anonymous_chain(struct parser *parser, struct place place);
 void object_quota(struct parser *parser, struct place place, bool over, uint64_t amount, const char *unit);

@@ -118,7 +118,7 @@ static bool ports_need_protocol(const struct field *field)
 }
 
 static void add_condition(struct deriver *deriver, struct conditions *conditions, const struct expression *left,
-			  enum operator operator, const struct expression * right)
+			  enum relation relation, const struct expression *right)
 {
 	const struct expression *list[OPTION_LIMIT];
 	const struct field *field = left->kind == EXPRESSION_FIELD ? left->field : NULL;
@@ -131,7 +131,7 @@ static void add_condition(struct deriver *deriver, struct conditions *conditions
 		conditions->has_family = true;
 		conditions->family = field->family == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
 	}
-	if (operator> OPERATOR_EQUAL || !options_of(right, list, &count)) {
+	if (relation > OPERATOR_EQUAL || !options_of(right, list, &count)) {
 		if (field->transport)
 			condition_ports(conditions, &(struct field){ .transport = field->transport }, list, 1);
 		return;
@@ -309,7 +309,7 @@ static void walk_rule(struct deriver *deriver, const struct rule *rule, const st
 	for (const struct statement *statement = rule->statements; statement && !emitted; statement = statement->next) {
 		switch (statement->kind) {
 		case STATEMENT_MATCH:
-			add_condition(deriver, &conditions, statement->left, statement->operator, statement->right);
+			add_condition(deriver, &conditions, statement->left, statement->relation, statement->right);
 			break;
 		case STATEMENT_VMAP:
 			walk_vmap(deriver, statement, &conditions);

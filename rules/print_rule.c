@@ -94,12 +94,12 @@ static void print_binary(struct text *text, const struct expression *binary)
 		[OPERATOR_AND] = "&",	      [OPERATOR_OR] = "|",	     [OPERATOR_XOR] = "^",
 		[OPERATOR_SHIFT_LEFT] = "<<", [OPERATOR_SHIFT_RIGHT] = ">>",
 	};
-	bool nested = binary->left->kind == EXPRESSION_BINARY && binary->left->operator!= binary->operator;
+	bool nested = binary->left->kind == EXPRESSION_BINARY && binary->left->relation != binary->relation;
 
 	if (nested)
 		text_append(text, "(");
 	print_expression(text, binary->left);
-	text_append(text, nested ? ") %s " : " %s ", signs[binary->operator]);
+	text_append(text, nested ? ") %s " : " %s ", signs[binary->relation]);
 	if (binary->right->type && binary->right->type->bitmask && binary->right->kind == EXPRESSION_VALUE) {
 		/* Commas would end the value here. */
 		struct text flags = { .arena = text->arena };
@@ -227,17 +227,17 @@ static void print_match(struct text *text, const struct statement *statement)
 		[OPERATOR_GREATER_EQUAL] = ">= ",
 	};
 	const struct expression *right = statement->right;
-	enum operator operator= statement->operator;
+	enum relation relation = statement->relation;
 	bool bitmask = right->kind == EXPRESSION_VALUE && right->type->bitmask;
 
 	/* Where it says nothing, nft leaves == out. */
-	if (operator== OPERATOR_EQUAL && !bitmask && statement->left->kind != EXPRESSION_BINARY)
-		operator= OPERATOR_IMPLICIT;
-	if (operator== OPERATOR_IMPLICIT && !bitmask && statement->left->kind == EXPRESSION_BINARY &&
+	if (relation == OPERATOR_EQUAL && !bitmask && statement->left->kind != EXPRESSION_BINARY)
+		relation = OPERATOR_IMPLICIT;
+	if (relation == OPERATOR_IMPLICIT && !bitmask && statement->left->kind == EXPRESSION_BINARY &&
 	    right->kind != EXPRESSION_SET && right->kind != EXPRESSION_SETREF)
-		operator= OPERATOR_EQUAL;
+		relation = OPERATOR_EQUAL;
 	print_expression(text, statement->left);
-	text_append(text, " %s", signs[operator]);
+	text_append(text, " %s", signs[relation]);
 	print_expression(text, right);
 }
 

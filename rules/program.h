@@ -20,7 +20,7 @@ enum operation {
 	OPERATION_IMMEDIATE, /* operand: constant */
 	OPERATION_BITWISE,   /* (x & constant operand) ^ constant operand2 */
 	OPERATION_SHIFT,     /* flags: 1 right; operand: bits */
-	OPERATION_COMPARE,   /* flags: enum operator; operand: constant */
+	OPERATION_COMPARE,   /* flags: enum relation; operand: constant */
 	OPERATION_TEST,	     /* any bit of the constant set? */
 	OPERATION_RANGE,     /* operand, operand2: constants; flags: 1 inverted */
 	OPERATION_LOOKUP,    /* operand: set; flags: 1 inverted */
