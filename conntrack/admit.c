@@ -21,7 +21,7 @@ static bool is_expendable(unsigned int list)
 	return expendable[list];
 }
 
-/* -------------------------------------------- a source's expendable sessions */
+/* ------------------------------------------------------ expendable sessions */
 
 static void crowd_enter(struct engine *engine, uint32_t index)
 {
@@ -36,6 +36,7 @@ static void crowd_enter(struct engine *engine, uint32_t index)
 		table_session(&engine->table, source->newest)->crowd_next = index;
 	source->newest = index;
 	rank_increment(&engine->sources.expendable, session->source);
+	rank_increment(&engine->destinations.expendable, session->destination);
 }
 
 static void crowd_leave(struct engine *engine, uint32_t index)
@@ -52,6 +53,7 @@ static void crowd_leave(struct engine *engine, uint32_t index)
 	else
 		table_session(&engine->table, session->crowd_next)->crowd_previous = session->crowd_previous;
 	rank_decrement(&engine->sources.expendable, session->source);
+	rank_decrement(&engine->destinations.expendable, session->destination);
 }
 
 void admit_count(struct engine *engine, uint32_t index)

@@ -50,6 +50,18 @@ static enum reason decide_source(struct passage *passage)
 	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
 }
 
+/* Would its answers, or its packets between two hooks, be taken for another session's? */
+static bool clashes(const struct passage *passage)
+{
+	const struct table *table = &passage->engine->table;
+	const struct session *session = passage->session;
+	enum direction ignored;
+
+	return table_lookup(table, &session->tuples[DIRECTION_REPLY], &ignored) != SESSION_NONE ||
+	       (session_nat(session) == SESSION_NAT_BOTH &&
+		table_lookup_middle(table, &passage->context.view, &ignored) != SESSION_NONE);
+}
+
 /*
  * Reserves, translates and links a judged first packet's session, or leaves
  * nothing. A session that prerouting reserved is already linked.
@@ -58,7 +70,6 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 {
 	struct engine *engine = passage->engine;
 	enum hook hook = passage->meta->hook;
-	enum direction ignored;
 	enum reason reason;
 	uint32_t index;
 
@@ -72,8 +83,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		fill_session(passage, index, track);
 	}
 	reason = decide_source(passage);
-	if (reason == REASON_NONE &&
-	    table_lookup(&engine->table, &passage->session->tuples[DIRECTION_REPLY], &ignored) != SESSION_NONE)
+	if (reason == REASON_NONE && clashes(passage))
 		reason = REASON_TUPLE_CLASH;
 	if (reason != REASON_NONE) {
 		cancel(passage);
@@ -92,7 +102,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	return REASON_NONE;
 }
 
-/* Reserves the session of a first packet whose destination is translated. */
+/* Reserves the session of a first packet that prerouting decided something about. */
 enum reason create_reserve(struct passage *passage)
 {
 	static const union track untouched;
@@ -103,8 +113,9 @@ enum reason create_reserve(struct passage *passage)
 	if (reason != REASON_NONE)
 		return reason;
 	fill_session(passage, index, &untouched);
-	if (table_lookup(&passage->engine->table, &passage->session->tuples[DIRECTION_REPLY], &ignored) !=
-	    SESSION_NONE) {
+	passage->session->mark = passage->context.ct_mark;
+	/* It will come to the next hook as that tuple, and must be told from others there. */
+	if (table_lookup_middle(&passage->engine->table, &passage->context.view, &ignored) != SESSION_NONE) {
 		cancel(passage);
 		return REASON_TUPLE_CLASH;
 	}

@@ -15,6 +15,7 @@
  */
 #include "conntrack/engine_private.h"
 #include "conntrack/mss.h"
+#include "conntrack/parse.h"
 #include "conntrack/rewrite.h"
 
 static void find_interfaces(struct passage *passage)
@@ -213,9 +214,27 @@ static enum reason continue_session(struct passage *passage)
 	return REASON_NONE;
 }
 
+/* What a gateway does not pass on: advice between a host and its own routers (REQUIREMENTS). */
+static bool is_link_advice(const struct packet *packet)
+{
+	if (packet->tuple.protocol != PROTOCOL_ICMP || !packet_is_icmp(packet))
+		return false;
+	switch (packet->icmp.type) {
+	case ICMP4_TYPE_ROUTER_ADVERTISEMENT:
+	case ICMP4_TYPE_ROUTER_SOLICITATION:
+	case ICMP4_TYPE_MASK:
+	case ICMP4_TYPE_MASK_REPLY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Forward, input and output: every packet that prerouting did not settle. */
 static enum reason process_settling(struct passage *passage)
 {
+	if (passage->meta->hook == HOOK_FORWARD && is_link_advice(&passage->packet))
+		return REASON_ICMP_FORBIDDEN;
 	if (passage->session && (passage->session->flags & SESSION_CONFIRMED)) {
 		/* Routed before its destination was translated: too late for that now. */
 		if (!passage->arrived_translated && passage->meta->hook != HOOK_OUTPUT &&
@@ -239,12 +258,24 @@ static enum reason reserve(struct passage *passage)
 	return reason;
 }
 
+/* A datagram from port 0 wants no answer (RFC 768), and there is no port 0 to translate one to. */
+static bool answers_nobody(const struct passage *passage, const struct endpoint *destination)
+{
+	uint8_t protocol = passage->packet.tuple.protocol;
+
+	return (protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE) && destination->port.raw == 0;
+}
+
 /* An external endpoint that a mapping holds: admitted by its filtering, or dropped. */
 static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 {
+	struct endpoint internal = mapping_internal(passage->engine->mappings, mapping);
+
 	if (!nat_admits(passage))
 		return REASON_FILTERED;
-	passage->context.view.destination = mapping_internal(passage->engine->mappings, mapping);
+	if (answers_nobody(passage, &internal))
+		return REASON_INVALID;
+	passage->context.view.destination = internal;
 	passage->context.ct_state = CT_STATE_RELATED;
 	return reserve(passage);
 }
@@ -268,19 +299,27 @@ static enum reason prerouting_new(struct passage *passage)
 		return reserve(passage);
 	mapping = mapping_lookup_external(engine->mappings, passage->original.protocol, &passage->original.destination,
 					  &passage->original.source);
-	return mapping == MAPPING_NONE ? REASON_NONE : enter_mapping(passage, mapping);
+	if (mapping != MAPPING_NONE)
+		return enter_mapping(passage, mapping);
+	/* Later hooks must see the mark: the session carries it there. */
+	return passage->context.ct_mark ? reserve(passage) : REASON_NONE;
 }
 
 static enum reason process_prerouting(struct passage *passage)
 {
 	struct track_result result;
+	struct tuple leaves;
 	enum reason reason;
 
 	if (!passage->session)
 		return prerouting_new(passage);
+	leaves = session_translated(passage->session, passage->direction);
+	if (answers_nobody(passage, &leaves.destination))
+		return REASON_INVALID;
 	if (!settles_early(passage)) {
 		session_describe(passage, session_ct_state(passage));
 		reason = judge(passage, HOOK_PREROUTING, false);
+		passage->session->mark = passage->context.ct_mark;
 		if (reason == REASON_NONE)
 			rewrite_destination(passage);
 		return reason;

@@ -6,14 +6,32 @@
 #include "conntrack/compose.h"
 #include "conntrack/engine_private.h"
 #include "conntrack/mss.h"
+#include "conntrack/rewrite.h"
 
 /* ---------------------------------------------------------------- answering */
 
-/* The address the router answers from: of the interface the packet came in by. */
-static const struct address *own_address(const struct passage *passage)
+static bool is_own(const struct link_table *table, const struct address *address)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		for (unsigned int j = 0; j < table->links[i].address_count; j++) {
+			if (address_equal(&table->links[i].addresses[j].address, address))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The address the router answers from: the one that was asked, where that is the
+ * router's own or stands for another host; else the interface's that the packet
+ * came in by (RFC 1812 section 4.3.2.4).
+ */
+static const struct address *own_address(const struct passage *passage, bool translated)
 {
 	const struct link *link = passage->context.iif ? passage->context.iif : passage->context.oif;
 
+	if (translated || is_own(&passage->engine->link_table, &passage->original.destination.address))
+		return &passage->original.destination.address;
 	for (unsigned int i = 0; link && i < link->address_count; i++) {
 		const struct link_address *candidate = &link->addresses[i];
 
@@ -29,11 +47,15 @@ static void answer_reject(struct passage *passage, const struct rule_outcome *ou
 {
 	struct outbox *outbox = &passage->engine->outbox;
 	uint8_t *room = outbox_packet(outbox);
-	const struct address *from = own_address(passage);
+	bool translated = !tuple_equal(&passage->packet.tuple, &passage->original);
+	const struct address *from = own_address(passage, translated);
 	size_t length = 0;
 
 	if (!room)
 		return;
+	/* The sender knows nothing of translations: it hears of the packet as it sent it. */
+	if (translated)
+		rewrite_tuple(&passage->packet, &passage->original, passage->meta->checksum_unfinished);
 	if (outcome->reject_with == REJECT_TCP_RESET)
 		length = packet_is_tcp(&passage->packet)
 				 ? compose_tcp_reset(&passage->packet, room, OUTBOX_PACKET_SIZE)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "conntrack/engine_private.h"
+#include "conntrack/locality.h"
 
 /* Seconds after which a packet that passed prerouting is no longer waited for. */
 #define UNCONFIRMED_S 2
@@ -42,6 +43,7 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 		return NULL;
 	engine->settings = *settings;
 	engine->now = now;
+	engine_set_oracle(engine, &engine->oracle);
 	memcpy(engine->random, secrets->seed, sizeof(engine->random));
 	engine->random[0] |= 1; /* the generator's one dead state is all zeros */
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
@@ -119,10 +121,62 @@ const struct configuration *engine_configuration(const struct engine *engine)
 	return engine->configuration;
 }
 
+/* --------------------------------------------------------- what rules may ask */
+
+/*
+ * The shell knows the routes; where it does not answer, the interfaces and the
+ * session table say what they can.
+ */
+static enum address_type ask_address_type(void *context, const struct address *address, const struct link *link)
+{
+	const struct engine *engine = context;
+
+	if (engine->oracle.address_type)
+		return engine->oracle.address_type(engine->oracle.context, address, link);
+	return locality_of(&engine->link_table, address, link);
+}
+
+static const struct link *ask_link(void *context, uint32_t index)
+{
+	const struct engine *engine = context;
+
+	return link_lookup(&engine->link_table, index);
+}
+
+static bool ask_session_alive(void *context, const struct tuple *original)
+{
+	const struct engine *engine = context;
+	enum direction direction;
+
+	return table_lookup(&engine->table, original, &direction) != SESSION_NONE;
+}
+
+static uint32_t ask_route_interface(void *context, const struct address *address, uint32_t via_interface,
+				    uint32_t mark)
+{
+	const struct engine *engine = context;
+
+	return engine->oracle.route_interface(engine->oracle.context, address, via_interface, mark);
+}
+
+static uint32_t ask_path_mtu(void *context, const struct address *address)
+{
+	const struct engine *engine = context;
+
+	return engine->oracle.path_mtu(engine->oracle.context, address);
+}
+
 void engine_set_oracle(struct engine *engine, const struct oracle *oracle)
 {
 	engine->oracle = *oracle;
-	engine->rule_oracle = *oracle;
+	engine->rule_oracle = (struct oracle){
+		.context = engine,
+		.address_type = ask_address_type,
+		.route_interface = oracle->route_interface ? ask_route_interface : NULL,
+		.link = ask_link,
+		.session_alive = ask_session_alive,
+		.path_mtu = oracle->path_mtu ? ask_path_mtu : NULL,
+	};
 }
 
 bool engine_next_effect(struct engine *engine, struct effect *effect)

@@ -144,17 +144,36 @@ static struct mapping_request mapping_request_for(struct passage *passage)
 	};
 }
 
-static enum reason acquire(struct passage *passage, const struct mapping_request *request)
+/*
+ * A session without a mapping may answer to the endpoint that was chosen: a stray
+ * packet to the router itself, which anybody outside can send. It must not keep a
+ * port from being mapped, so another one is drawn; a few draws are enough, since
+ * it has to be guessed each time.
+ */
+#define ACQUIRE_TRIES 8
+
+static enum reason acquire(struct passage *passage, struct mapping_request *request)
 {
+	struct mappings *mappings = passage->engine->mappings;
 	struct session *session = passage->session;
 	enum reason reason = REASON_NONE;
+	struct endpoint external;
 
-	session->mapping = mapping_acquire(passage->engine->mappings, request, &reason);
-	if (session->mapping == MAPPING_NONE)
-		return reason;
-	session->tuples[DIRECTION_REPLY].source = request->peer;
-	session->tuples[DIRECTION_REPLY].destination = mapping_external(passage->engine->mappings, session->mapping);
-	return REASON_NONE;
+	for (unsigned int tries = 0; tries < ACQUIRE_TRIES; tries++) {
+		session->mapping = mapping_acquire(mappings, request, &reason);
+		if (session->mapping == MAPPING_NONE)
+			return reason;
+		external = mapping_external(mappings, session->mapping);
+		session->tuples[DIRECTION_REPLY].source = request->peer;
+		session->tuples[DIRECTION_REPLY].destination = external;
+		if (!in_use(passage->engine, request->protocol, &external, &request->peer))
+			return REASON_NONE;
+		nat_cancel(passage);
+		request->preserve = false;
+		request->fully_random = true;
+		request->random = engine_random(passage->engine);
+	}
+	return REASON_TUPLE_CLASH;
 }
 
 enum reason nat_source(struct passage *passage, const struct nat_request *request)
@@ -179,8 +198,9 @@ enum reason nat_source(struct passage *passage, const struct nat_request *reques
 		wanted.static_nat = !request->port_first && !request->port_last;
 	}
 	wanted.fully_random = request->random || request->fully_random;
-	/* The router's own address is external already: its port stays if no mapping has it. */
-	wanted.identity = address_within(&wanted.internal.address, &wanted.address_first, &wanted.address_last);
+	/* An address that is external already keeps its port if no mapping has it and no rule names others. */
+	wanted.identity = !request->port_first && !request->port_last &&
+			  address_within(&wanted.internal.address, &wanted.address_first, &wanted.address_last);
 	return acquire(passage, &wanted);
 }
 

@@ -86,6 +86,9 @@ static bool fits_session(const struct passage *passage)
 {
 	const struct packet_quote *quote = &passage->packet.icmp.quote;
 
+	/* What the router is one end of, nobody but the router can send errors about to the other. */
+	if (passage->meta->hook == HOOK_FORWARD && passage->session->flags & SESSION_LOCAL)
+		return false;
 	return icmp_error_valid(&passage->packet) &&
 	       (passage->meta->hook == HOOK_OUTPUT ||
 		(mtu_plausible(&passage->packet) &&
@@ -100,13 +103,17 @@ static bool fits_session(const struct passage *passage)
  */
 static enum reason pass_unmatched(struct passage *passage)
 {
+	enum reason reason;
+
 	if (passage->meta->hook != HOOK_OUTPUT) {
 		passage->engine->counters.icmp_unmatched++;
 		return REASON_ICMP_UNMATCHED;
 	}
-	passage->context.ct_state = CT_STATE_INVALID;
+	/* Related to the packet it is about, though that made no session: so nft sees it too. */
+	passage->context.ct_state = CT_STATE_RELATED;
 	passage->settled = true;
-	return judge(passage, HOOK_OUTPUT, false);
+	reason = judge(passage, HOOK_OUTPUT, false);
+	return reason == REASON_NONE ? judge(passage, HOOK_POSTROUTING, false) : reason;
 }
 
 enum reason related_process(struct passage *passage)

@@ -29,6 +29,7 @@ static const char rules[] =
 	"	chain prerouting {\n"
 	"		type nat hook prerouting priority dstnat;\n"
 	"		ip daddr 198.51.100.1 tcp dport 80 dnat ip to 10.0.0.10:8080\n"
+	"		fib daddr type local tcp dport 81 dnat ip to 10.0.0.10\n"
 	"	}\n"
 	"	chain postrouting {\n"
 	"		type nat hook postrouting priority srcnat;\n"
@@ -254,6 +255,34 @@ static void test_dnat_from_outside(void **state)
 	assert_flow(&back, flow(PROTOCOL_TCP, "198.51.100.1", 80, "203.0.113.9", 5000));
 }
 
+/* `fib daddr type local` is answered from the interfaces. */
+static void test_dnat_to_local_addresses(void **state)
+{
+	struct router *router = *state;
+	struct tuple in = flow(PROTOCOL_TCP, "203.0.113.9", 5000, "198.51.100.1", 81);
+	struct tuple past = flow(PROTOCOL_TCP, "10.0.0.2", 5000, "203.0.113.9", 81);
+
+	assert_int_equal(route(router, WAN, LAN, &in, TCP_SYN, false), REASON_NONE);
+	assert_flow(&in, flow(PROTOCOL_TCP, "203.0.113.9", 5000, "10.0.0.10", 81));
+	assert_int_equal(route(router, LAN, WAN, &past, TCP_SYN, false), REASON_NONE);
+	assert_flow(&past, flow(PROTOCOL_TCP, "198.51.100.1", 5000, "203.0.113.9", 81));
+}
+
+/* Anybody can make a session with the router itself; no inner client may lose its port by that. */
+static void test_stray_packet_blocks_no_port(void **state)
+{
+	struct router *router = *state;
+	struct tuple stray = flow(PROTOCOL_UDP, "203.0.113.9", 53, "198.51.100.1", 4000);
+	struct tuple out = flow(PROTOCOL_UDP, "10.0.0.2", 4000, "203.0.113.9", 53), back;
+
+	assert_int_equal(send_packet(router, HOOK_INPUT, WAN, 0, &stray, 0, false).reason, REASON_NONE);
+	assert_int_equal(route(router, LAN, WAN, &out, 0, false), REASON_NONE);
+	assert_int_not_equal(be16_to_host(out.source.port), 4000);
+	back = tuple_invert(&out);
+	assert_int_equal(route(router, WAN, LAN, &back, 0, true), REASON_NONE);
+	assert_flow(&back, flow(PROTOCOL_UDP, "203.0.113.9", 53, "10.0.0.2", 4000));
+}
+
 static void test_hairpin(void **state)
 {
 	struct router *router = *state;
@@ -359,6 +388,42 @@ static void test_full_table_is_fair(void **state)
 	assert_int_equal(status_of(router).sessions.current, 64);
 }
 
+/* What listeners are told is what the session is, not what its state suggests. */
+static void expect_event(struct router *router, enum session_event event, bool seen_reply, bool assured)
+{
+	struct effect effect;
+
+	assert_true(engine_next_effect(router->engine, &effect));
+	assert_int_equal(effect.kind, EFFECT_SESSION_EVENT);
+	assert_int_equal(effect.session.event, event);
+	assert_int_equal(effect.session.seen_reply, seen_reply);
+	assert_int_equal(effect.session.assured, assured);
+	if (event != SESSION_DESTROY)
+		return;
+	assert_int_equal(effect.session.packets[DIRECTION_ORIGINAL], 2);
+	assert_int_equal(effect.session.packets[DIRECTION_REPLY], 1);
+	assert_true(effect.session.bytes[DIRECTION_ORIGINAL] >= 2 * effect.session.bytes[DIRECTION_REPLY]);
+}
+
+static void test_events_tell_the_flags(void **state)
+{
+	struct router *router = *state;
+	const struct tuple flow_out = flow(PROTOCOL_UDP, "10.0.0.2", 4000, "203.0.113.9", 53);
+	struct tuple out = flow_out, back;
+
+	route(router, LAN, WAN, &out, 0, false);
+	expect_event(router, SESSION_NEW, false, false);
+	back = tuple_invert(&out);
+	route(router, WAN, LAN, &back, 0, true);
+	expect_event(router, SESSION_UPDATE, true, false);
+	out = flow_out;
+	route(router, LAN, WAN, &out, 0, false);
+	expect_event(router, SESSION_UPDATE, true, true);
+	router->now.ns += 301 * NS_PER_S;
+	engine_tick(router->engine, router->now, 100);
+	expect_event(router, SESSION_DESTROY, true, true);
+}
+
 static unsigned int count_alerts(struct router *router, const char *name, bool raised)
 {
 	unsigned int count = 0;
@@ -438,12 +503,15 @@ int main(void)
 		ENGINE_TEST(test_mapping_is_endpoint_independent),
 		ENGINE_TEST(test_filtering_is_address_dependent),
 		ENGINE_TEST(test_dnat_from_outside),
+		ENGINE_TEST(test_dnat_to_local_addresses),
+		ENGINE_TEST(test_stray_packet_blocks_no_port),
 		ENGINE_TEST(test_hairpin),
 		ENGINE_TEST(test_unsolicited_is_dropped),
 		ENGINE_TEST(test_reject_answers),
 		ENGINE_TEST(test_icmp_error_is_translated),
 		ENGINE_TEST(test_sessions_expire),
 		ENGINE_TEST(test_full_table_is_fair),
+		ENGINE_TEST(test_events_tell_the_flags),
 		ENGINE_TEST(test_pressure_alerts_at_edges),
 		ENGINE_TEST(test_timeouts_shrink_under_pressure),
 	};
