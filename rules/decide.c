@@ -159,7 +159,7 @@ bool fib_load(const struct machine *machine, const struct instruction *instructi
 
 /* -------------------------------------------------------------- generators */
 
-/* Bob Jenkins' lookup3 over bytes, as the kernel's jhash() has it, so equal seeds agree. */
+/* Bob Jenkins' lookup3 over bytes, as the kernel's jhash() has it, so equal seeds agree for one value. */
 static uint32_t rotate(uint32_t word, unsigned int bits)
 {
 	return word << bits | word >> (32 - bits);
