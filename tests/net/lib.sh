@@ -53,7 +53,7 @@ start() {
 	disown
 }
 
-pid_of() { cat "$WORK/$1.pid" 2>/dev/null; }
+pid_of() { cat "$WORK/$1.pid" 2>/dev/null || true; }
 running() { [[ -n "$(pid_of "$1")" ]] && kill -0 "$(pid_of "$1")" 2>/dev/null; }
 # A process whose parent is a shell that is gone or not waiting may be dead and not yet reaped.
 gone() { ! running "$1" || [[ "$(ps -o stat= -p "$(pid_of "$1")" 2>/dev/null)" == Z* ]]; }
