@@ -49,6 +49,12 @@ static void shift(uint8_t *at, size_t size, uint32_t bits, bool right)
 		at[i] = (uint8_t)number;
 }
 
+static void count_packet(struct counter_values *counter, uint32_t bytes)
+{
+	counter->packets++;
+	counter->bytes += bytes;
+}
+
 /* What elements keep for themselves must agree too, each time one is found. */
 static bool element_match(struct ruleset *ruleset, struct set *set, uint32_t element, struct machine *machine)
 {
@@ -57,10 +63,8 @@ static bool element_match(struct ruleset *ruleset, struct set *set, uint32_t ele
 	bool match = true;
 
 	(void)ruleset;
-	if (set->counters) {
-		set->counters[element].packets++;
-		set->counters[element].bytes += length;
-	}
+	if (set->counters)
+		count_packet(&set->counters[element], length);
 	if (set->limits)
 		match = limit_match(&set->limits[element], length, context->now) && match;
 	if (set->quotas && match)
@@ -124,11 +128,14 @@ static bool run_update(struct machine *machine, const struct instruction *instru
 	return match;
 }
 
-static void run_log(struct machine *machine, const struct instruction *instruction)
+/* What the outcome carries besides the decision. */
+static void run_note(struct machine *machine, const struct instruction *instruction)
 {
 	struct rule_outcome *outcome = machine->outcome;
 
-	if (outcome->log_count < RULE_LOG_LIMIT)
+	if (instruction->operation == OPERATION_NOTRACK)
+		outcome->notrack = true;
+	else if (outcome->log_count < RULE_LOG_LIMIT)
 		outcome->logs[outcome->log_count++] = machine->ruleset->logs[instruction->operand];
 }
 
@@ -216,8 +223,7 @@ static bool run_step(struct machine *machine, const struct instruction *instruct
 		generator_load(machine, instruction, at);
 		return true;
 	case OPERATION_COUNTER:
-		ruleset->counters[instruction->operand].packets++;
-		ruleset->counters[instruction->operand].bytes += context->packet->length;
+		count_packet(&ruleset->counters[instruction->operand], context->packet->length);
 		return true;
 	case OPERATION_LIMIT:
 		return limit_match(&ruleset->limits[instruction->operand], context->packet->length, context->now);
@@ -227,10 +233,8 @@ static bool run_step(struct machine *machine, const struct instruction *instruct
 		return run_connlimit(machine, &ruleset->connlimits[instruction->operand], instruction->operand2,
 				     instruction->flags);
 	case OPERATION_LOG:
-		run_log(machine, instruction);
-		return true;
 	case OPERATION_NOTRACK:
-		machine->outcome->notrack = true;
+		run_note(machine, instruction);
 		return true;
 	case OPERATION_SET_MARK:
 	case OPERATION_SET_CT_MARK:
