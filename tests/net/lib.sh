@@ -63,7 +63,7 @@ stop() {
 	local pid
 	pid=$(pid_of "$1")
 	[[ -n "$pid" ]] || return 0
-	kill "-${2:-TERM}" "$pid" 2>/dev/null
+	kill "-${2:-TERM}" "$pid" 2>/dev/null || true
 	if ! wait_for 10 gone "$1"; then
 		kill -KILL "$pid" 2>/dev/null
 		wait_for 2 gone "$1"
