@@ -82,6 +82,34 @@ static unsigned int load_value(struct compiler *compiler, const struct expressio
 	return size;
 }
 
+/*
+ * What jhash hashes. Not at the key: other parts of it may be there already. The
+ * parts of a concatenation begin at every fourth byte, as in the kernel's registers,
+ * so that equal seeds agree.
+ */
+static unsigned int load_hashed(struct compiler *compiler, const struct expression *hashed)
+{
+	static const uint8_t zero[4];
+	unsigned int all = 0;
+
+	if (hashed->kind != EXPRESSION_CONCAT)
+		return compile_load(compiler, hashed, REGISTER_VALUE);
+	for (const struct expression *item = hashed->items; item; item = item->next) {
+		unsigned int size, padding;
+		uint32_t constant;
+
+		size = compile_load(compiler, item, REGISTER_VALUE + all);
+		padding = -size & 3;
+		all += size;
+		if (padding) {
+			constant = compile_constant(compiler, zero, padding);
+			compile_emit(compiler, OPERATION_IMMEDIATE, REGISTER_VALUE + all, padding)->operand = constant;
+		}
+		all += padding;
+	}
+	return all;
+}
+
 unsigned int compile_load(struct compiler *compiler, const struct expression *expression, unsigned int at)
 {
 	unsigned int size = 4, all = 0;
@@ -103,8 +131,7 @@ unsigned int compile_load(struct compiler *compiler, const struct expression *ex
 		instruction->flags = (uint8_t)expression->fib_result;
 		return size;
 	case EXPRESSION_HASH:
-		/* Not at the key: other parts of it may be there already. */
-		all = compile_load(compiler, expression->left, REGISTER_VALUE);
+		all = load_hashed(compiler, expression->left);
 		index = generator(compiler, expression);
 		instruction = compile_emit(compiler, OPERATION_HASH, at, all);
 		instruction->operand = index;
