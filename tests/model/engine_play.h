@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes as a play in which an engine is the stage: settings and rules first, then one
+ * step after another: packets of a few flows between a few endpoints, true, bent or
+ * random, in the order of the kernel's hooks and sometimes held up between them; time;
+ * changes of addresses, rules and sessions. After each step all invariants must hold,
+ * and every packet that leaves must be right.
+ */
+#ifndef SLUICE_ENGINE_PLAY_H
+#define SLUICE_ENGINE_PLAY_H
+
+#include "sluice/engine.h"
+#include "tests/model/wire_model.h"
+
+#define PLAY_LAN 2
+#define PLAY_WAN 3
+#define PLAY_PACKET 700
+#define PLAY_MEMORY 16
+#define PLAY_HELD_UP 4
+#define PLAY_CONFIGURATIONS 4
+
+/* What passed, and by which interface; @iif 0: the router's own. */
+struct play_packet {
+	bool valid;
+	uint32_t iif, oif;
+	uint32_t mark;
+	bool unfinished;
+	struct wire_head {
+		enum family family;
+		uint8_t protocol;
+		uint16_t l4;
+	} head;
+	uint16_t length;
+	uint8_t bytes[PLAY_PACKET];
+};
+
+/* One that was accepted: as it came and as it left. */
+struct play_memory {
+	struct play_packet came, left;
+};
+
+/**
+ * struct play - one run
+ * @data, @size, @offset: what steps are read from; zeros after the end
+ * @random: for what does not matter, payloads
+ * @leaks_count: every ruleset so far hides inside addresses from the outside
+ * @failure: what is wrong; NULL while nothing is
+ * @steps, @accepted, @rewritten: how much happened
+ */
+struct play {
+	const uint8_t *data;
+	size_t size, offset;
+	uint64_t random;
+	struct engine *engine;
+	struct configuration *configurations[PLAY_CONFIGURATIONS];
+	size_t configuration_count;
+	struct mono now;
+	bool leaks_count;
+	const char *failure;
+	char text[256];
+	struct play_memory memory[PLAY_MEMORY];
+	unsigned int memory_next;
+	struct play_packet held_up[PLAY_HELD_UP];
+	uint64_t steps, accepted, rewritten;
+};
+
+/**
+ * play_run() - from the first byte to the last
+ *
+ * Return: NULL, or a sentence that says what went wrong; it lives in @play.
+ */
+const char *play_run(struct play *play, const uint8_t *data, size_t size);
+
+uint8_t play_byte(struct play *play);
+uint32_t play_below(struct play *play, uint32_t limit);
+
+/* engine_play_packets.c: the packet that the next bytes ask for; false: there is none. */
+bool play_compose(struct play *play, struct play_packet *packet);
+
+/* engine_play_hooks.c: the packet through its hooks, with all that must hold. */
+void play_send(struct play *play, struct play_packet *packet);
+/* From where it was held up. */
+void play_resume(struct play *play, struct play_packet *packet);
+
+/* Is that address behind the router, or the router's own? */
+bool play_is_inside(const struct address *address);
+bool play_is_own(const struct address *address);
+
+void play_fail(struct play *play, const char *sentence);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What must hold in an engine between two calls, whatever came before: every index
+ * says what the sessions and mappings themselves say.
+ */
+#ifndef SLUICE_INVARIANTS_MODEL_H
+#define SLUICE_INVARIANTS_MODEL_H
+
+#include "conntrack/engine_private.h"
+
+/**
+ * invariants_check() - look at everything once
+ *
+ * Time grows with the square of sessions and mappings: for small tables.
+ * Return: NULL, or a sentence that says what is wrong.
+ */
+const char *invariants_check(const struct engine *engine);
+
+/* The part about mappings, ports and hosts. */
+const char *invariants_check_mappings(const struct engine *engine);
+
+/* In a function that returns such a sentence: the condition holds, or this is it. */
+#define INVARIANT(condition, sentence) \
+	do { \
+		if (!(condition)) \
+			return sentence; \
+	} while (0)
+
+#endif

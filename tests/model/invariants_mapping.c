@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mappings, the sessions that hold them, the ports they own and the hosts they belong to. */
+#include "tests/model/invariants.h"
+
+#include "conntrack/mapping_private.h"
+
+static bool is_live(const struct mappings *mappings, uint32_t index)
+{
+	return index < mappings->used && mappings->list[index].host != HOST_NONE;
+}
+
+static bool is_session(const struct engine *engine, uint32_t index)
+{
+	return engine->table.sessions[index].list != LIST_FREE;
+}
+
+/* --------------------------------------------------------------- sessions */
+
+static const char *check_session(const struct engine *engine, const struct session *session)
+{
+	const struct mapping *mapping = &engine->mappings->list[session->mapping];
+	const struct tuple *original = &session->tuples[DIRECTION_ORIGINAL];
+	const struct tuple *reply = &session->tuples[DIRECTION_REPLY];
+	struct endpoint part = mapping_peer_part((enum behaviour)mapping->behaviour, &reply->source);
+	struct endpoint internal;
+
+	INVARIANT(is_live(engine->mappings, session->mapping) && !mapping->held,
+		  "a session holds a mapping that is gone or at rest");
+	internal = mapping_internal(engine->mappings, session->mapping);
+	INVARIANT(mapping->protocol == reply->protocol, "a session holds a mapping of another protocol");
+	INVARIANT(endpoint_equal(&mapping->external, &reply->destination),
+		  "a session's answers go to another endpoint than its mapping's");
+	INVARIANT(address_equal(&internal.address, &original->source.address) &&
+		      (!protocol_has_ports(mapping->protocol) || internal.port.raw == original->source.port.raw),
+		  "a session holds the mapping of another inside endpoint");
+	INVARIANT(endpoint_equal(&mapping->peer, &part), "a session holds a mapping bound to another peer");
+	return NULL;
+}
+
+static const char *check_uses(const struct engine *engine)
+{
+	const struct mappings *mappings = engine->mappings;
+	const char *wrong;
+
+	for (uint32_t index = 0; index < engine->table.untouched; index++) {
+		const struct session *session = &engine->table.sessions[index];
+
+		if (!is_session(engine, index) || session->mapping == MAPPING_NONE)
+			continue;
+		INVARIANT(session->mapping < mappings->used, "a session holds a mapping that never was");
+		wrong = check_session(engine, session);
+		if (wrong)
+			return wrong;
+	}
+	for (uint32_t i = 0; i < mappings->used; i++) {
+		uint32_t uses = 0;
+
+		for (uint32_t index = 0; index < engine->table.untouched; index++)
+			uses += is_session(engine, index) && engine->table.sessions[index].mapping == i;
+		if (!is_live(mappings, i) || mappings->list[i].held)
+			INVARIANT(uses == 0, "a mapping at rest or gone is in use");
+		else
+			INVARIANT(uses == mappings->list[i].sessions && uses,
+				  "a mapping's number of sessions is wrong");
+	}
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static const char *check_chain(const struct mappings *mappings, bool from_inside)
+{
+	const uint32_t *buckets = from_inside ? mappings->by_internal : mappings->by_external;
+	uint32_t found = 0;
+
+	for (uint32_t bucket = 0; bucket <= mappings->bucket_mask; bucket++) {
+		uint32_t index = buckets[bucket];
+
+		while (index != MAPPING_NONE) {
+			const struct mapping *mapping = &mappings->list[index];
+			struct endpoint internal;
+
+			INVARIANT(is_live(mappings, index), "a chain of mappings holds one that is gone");
+			INVARIANT(++found <= mappings->count, "the chains hold too many mappings, or a ring");
+			internal = mapping_internal(mappings, index);
+			if (from_inside)
+				INVARIANT(mapping_chain_internal(mappings, mapping->protocol, &internal,
+								 (enum behaviour)mapping->behaviour,
+								 &mapping->peer) == &buckets[bucket],
+					  "a mapping stands in the wrong chain");
+			index = from_inside ? mapping->next_internal : mapping->next_external;
+		}
+	}
+	INVARIANT(found == mappings->count, "a mapping is in no chain");
+	return NULL;
+}
+
+static const char *check_held(const struct mappings *mappings)
+{
+	uint32_t previous = MAPPING_NONE, walked = 0, held = 0;
+
+	for (uint32_t i = 0; i < mappings->used; i++)
+		held += is_live(mappings, i) && mappings->list[i].held;
+	for (uint32_t index = mappings->first_held; index != MAPPING_NONE; index = mappings->list[index].next_held) {
+		INVARIANT(is_live(mappings, index) && mappings->list[index].held, "one in use is listed as at rest");
+		INVARIANT(mappings->list[index].previous_held == previous, "the links of those at rest disagree");
+		INVARIANT(++walked <= held, "the list of those at rest is a ring");
+		previous = index;
+	}
+	INVARIANT(mappings->last_held == previous && walked == held, "one at rest is not listed");
+	return NULL;
+}
+
+static const char *check_counts(const struct mappings *mappings)
+{
+	uint32_t live = 0, unowned = 0, bound = 0, walked = 0;
+
+	for (uint32_t i = 0; i < mappings->used; i++) {
+		const struct mapping *mapping = &mappings->list[i];
+
+		if (!is_live(mappings, i))
+			continue;
+		live++;
+		unowned += !mapping->owns_port && protocol_has_ports(mapping->protocol);
+		bound += mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+		INVARIANT(mapping->host < mappings->hosts.count, "a mapping belongs to no host");
+	}
+	for (uint32_t index = mappings->free; index != MAPPING_NONE; index = mappings->list[index].next_internal) {
+		INVARIANT(index < mappings->used && !is_live(mappings, index), "a mapping in use is listed as free");
+		INVARIANT(++walked <= mappings->used - live, "the list of free mappings is a ring");
+	}
+	INVARIANT(walked == mappings->used - live, "a free mapping is lost");
+	INVARIANT(live == mappings->count && unowned == mappings->unowned && bound == mappings->bound,
+		  "the numbers of mappings are wrong");
+	return NULL;
+}
+
+static const char *check_hosts(const struct mappings *mappings)
+{
+	for (uint32_t host = 0; host < mappings->hosts.count; host++) {
+		uint32_t count = 0;
+
+		for (uint32_t i = 0; i < mappings->used; i++)
+			count += is_live(mappings, i) && mappings->list[i].host == host;
+		INVARIANT(count == mappings->hosts.list[host].mappings, "a host's number of mappings is wrong");
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------- ports */
+
+static bool same_external(const struct mapping *a, const struct mapping *b)
+{
+	return a->protocol == b->protocol && endpoint_equal(&a->external, &b->external);
+}
+
+/* One port, several mappings: all but one are bound to a peer, and no two to the same. */
+static const char *check_sharing(const struct mapping *a, const struct mapping *b)
+{
+	INVARIANT(a->behaviour != b->behaviour || !endpoint_equal(&a->peer, &b->peer),
+		  "two mappings have the same external endpoint and peer");
+	if (a->one_to_one || b->one_to_one)
+		return NULL;
+	INVARIANT(a->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT ||
+		      b->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT,
+		  "two mappings have one external port, and neither is bound to a peer");
+	return NULL;
+}
+
+static const char *check_port(const struct mappings *mappings, uint32_t index)
+{
+	const struct mapping *mapping = &mappings->list[index];
+	uint32_t pool = pools_lookup(&mappings->pools, &mapping->external.address, mapping->protocol);
+	uint16_t port = be16_to_host(mapping->external.port);
+	uint32_t owners = 0;
+
+	for (uint32_t i = 0; i < mappings->used; i++) {
+		const struct mapping *other = &mappings->list[i];
+		const char *wrong = NULL;
+
+		if (!is_live(mappings, i) || !same_external(mapping, other))
+			continue;
+		owners += other->owns_port;
+		if (i < index)
+			wrong = check_sharing(mapping, other);
+		if (wrong)
+			return wrong;
+	}
+	if (!mapping->owns_port)
+		return NULL;
+	INVARIANT(pool != POOL_NONE, "a mapping owns a port of no pool");
+	INVARIANT(ports_is_used(&mappings->pools.ports[pool], port), "a mapping owns a port that counts as free");
+	INVARIANT(owners == 1u + mappings->pools.shares[pool][port], "a port is owned by more or fewer than it knows");
+	return NULL;
+}
+
+static const char *check_pool(const struct mappings *mappings, uint32_t index)
+{
+	const struct pool *pool = &mappings->pools.list[index];
+	const struct ports *ports = &mappings->pools.ports[index];
+	uint32_t owned = 0, used = 0, held = 0, free_ports[2] = { 0, 0 };
+
+	for (uint32_t i = 0; i < mappings->used; i++) {
+		const struct mapping *mapping = &mappings->list[i];
+
+		owned += is_live(mappings, i) && mapping->owns_port && mapping->protocol == pool->protocol &&
+			 address_equal(&mapping->external.address, &pool->address);
+	}
+	for (unsigned int half = 0; half < 2; half++) {
+		for (unsigned int i = 0; i < PORTS_HALF_WORDS; i++) {
+			const struct ports_word *word = &ports->halves[half].words[i];
+
+			INVARIANT(word->free == ~(word->used | word->reserved), "a port is free and not, at once");
+			INVARIANT(!(word->held & ~word->used), "a free port is at rest");
+			used += (uint32_t)__builtin_popcountll(word->used);
+			held += (uint32_t)__builtin_popcountll(word->held);
+			free_ports[half] += (uint32_t)__builtin_popcountll(word->free);
+		}
+		INVARIANT(ports->halves[half].free == free_ports[half], "the number of free ports is wrong");
+	}
+	INVARIANT(ports->used == used && ports->held == held, "the number of ports in use or at rest is wrong");
+	INVARIANT(owned == used + pool->shared, "a port is in use and nobody's");
+	return NULL;
+}
+
+const char *invariants_check_mappings(const struct engine *engine)
+{
+	const struct mappings *mappings = engine->mappings;
+	const char *wrong = check_counts(mappings);
+
+	if (!wrong)
+		wrong = check_chain(mappings, true);
+	if (!wrong)
+		wrong = check_chain(mappings, false);
+	if (!wrong)
+		wrong = check_held(mappings);
+	if (!wrong)
+		wrong = check_hosts(mappings);
+	if (!wrong)
+		wrong = check_uses(engine);
+	for (uint32_t i = 0; !wrong && i < mappings->used; i++)
+		if (is_live(mappings, i))
+			wrong = check_port(mappings, i);
+	for (uint32_t i = 0; !wrong && i < mappings->pools.count; i++)
+		if (mappings->pools.list[i].active)
+			wrong = check_pool(mappings, i);
+	return wrong;
+}
