@@ -105,6 +105,7 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
 
 	if (error)
 		return error;
+	ruleset_seed(configuration->ruleset, engine_random(engine));
 	if (engine->configuration)
 		ruleset_inherit(configuration->ruleset, engine->configuration->ruleset);
 	engine->now = now;

@@ -17,6 +17,7 @@ struct control;
 struct inject;
 struct kernel_table;
 struct links;
+struct routes;
 
 /**
  * struct shell
@@ -30,6 +31,7 @@ struct shell {
 	struct engine *engine;
 	struct configuration *configuration;
 	struct links *links;
+	struct routes *routes;
 	struct kernel_table *kernel_table;
 	struct queue *queue;
 	struct inject *inject;

@@ -25,6 +25,7 @@
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/replay.h"
+#include "daemon/routes.h"
 #include "daemon/shell.h"
 
 #define DEFAULT_CONFIG "/etc/sluice/sluice.conf"
@@ -213,6 +214,13 @@ static int start_failed(const char *what, int error)
 	return error;
 }
 
+static uint32_t ask_route(void *context, const struct address *address, uint32_t via_interface, uint32_t mark)
+{
+	const struct shell *shell = context;
+
+	return routes_interface(shell->routes, address, via_interface, mark);
+}
+
 static int start_engine(struct shell *shell)
 {
 	struct engine_secrets secrets;
@@ -225,6 +233,10 @@ static int start_engine(struct shell *shell)
 	explicit_bzero(&secrets, sizeof(secrets));
 	if (!shell->engine)
 		return start_failed("session table of that capacity", -ENOMEM);
+	error = routes_create(&shell->routes);
+	if (error)
+		return start_failed("routes", error);
+	engine_set_oracle(shell->engine, &(struct oracle){ .context = shell, .route_interface = ask_route });
 	error = engine_apply(shell->engine, shell->configuration, now);
 	if (!error)
 		error = engine_set_links(shell->engine, links_table(shell->links), now);
@@ -372,6 +384,7 @@ static void shell_stop(struct shell *shell)
 	control_stop(shell->control);
 	inject_destroy(shell->inject);
 	engine_destroy(shell->engine);
+	routes_destroy(shell->routes);
 	links_destroy(shell->links);
 	for (unsigned int i = 0; i < SHELL_SIGNALS; i++)
 		loop_signal_destroy(shell->signals[i]);
