@@ -164,7 +164,8 @@ def describe(side, probe, freedom, p, quoted=False):
     else:
         words.append("ip/%d %s > %s" % (p.proto, end(p.src), end(p.dst)))
     if p.proto == wire.TCP and not p.fragment[0]:
-        words.append("%s %s,%s" % (wire.flag_letters(p.flags), sequence_name(p.seq, probe), sequence_name(p.ack, probe)))
+        numbers = sequence_name(p.seq, probe), sequence_name(p.ack, probe)
+        words.append("%s %s,%s" % (wire.flag_letters(p.flags), *numbers))
         words.append("win %d" % p.window)
         if p.tcp_options:
             words.append("opt " + p.tcp_options.hex())
@@ -175,7 +176,9 @@ def describe(side, probe, freedom, p, quoted=False):
     words.append("ttl %d tos %#x" % (p.ttl, p.tos))
     # What the gateway itself says has an identification of its own choice, and an ICMP error may carry DF:
     # with identification 0 it must (RFC 6864 section 4.1), and nobody ever fragments it.
-    words.append(("df " if p.df and not (p.quote and p.ttl == 64) else "") + ("id " if p.ttl != 64 and p.id in (0x5A01, 0x5A02, 0x6000 | probe.number) else ""))
+    own = p.ttl == 64
+    words.append("df" if p.df and not (p.quote and own) else "")
+    words.append("id" if not own and p.id in (0x5A01, 0x5A02, 0x6000 | probe.number) else "")
     if p.options:
         words.append("ip-options " + p.options.hex())
     if p.bad:

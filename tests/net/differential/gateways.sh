@@ -95,7 +95,7 @@ load_kernel() {
 # load_sluice FILE: sessions, limits and counters start from nothing. The kernel's mapping and
 # filtering are those that RFC 4787 calls address and port dependent.
 load_sluice() {
-	gateway_stop
+	gateway_stop || true
 	{
 		gateway_block "mapping address-and-port-dependent" "filtering address-and-port-dependent"
 		cat "$1"
