@@ -78,12 +78,15 @@ static bool adopt(struct search *search, uint32_t pool, int32_t port)
 	struct mappings *mappings = search->mappings;
 	struct endpoint external = { .address = mappings->pools.list[pool].address,
 				     .port = be16_from_host((uint16_t)port) };
-	uint32_t index;
+	uint32_t index = MAPPING_NONE;
 
 	if (mappings->unowned == 0)
 		return false;
-	index = mapping_find_external(mappings, search->request->protocol, &external, BEHAVIOUR_ENDPOINT_INDEPENDENT,
-				      &search->request->peer);
+	/* Those towards other peers are not in the way. */
+	for (int like = BEHAVIOUR_ENDPOINT_INDEPENDENT;
+	     index == MAPPING_NONE && like <= BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT; like++)
+		index = mapping_find_external(mappings, search->request->protocol, &external, (enum behaviour)like,
+					      &search->request->peer);
 	if (index == MAPPING_NONE || mappings->list[index].owns_port)
 		return false;
 	mappings->list[index].owns_port = true;

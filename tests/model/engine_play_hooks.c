@@ -165,14 +165,12 @@ void play_resume(struct play *play, struct play_packet *packet)
 
 static void send_own(struct play *play, struct play_packet *packet, const struct play_packet *came)
 {
-	struct address destination;
+	struct address destination = destination_of(packet), source = source_of(packet);
 	bool settled;
 
-	if (packet->length < 40)
+	/* To itself it goes over the loopback, which is never queued. */
+	if (packet->length < 20 || !play_is_own(&source) || play_is_own(&destination))
 		return;
-	destination = destination_of(packet);
-	if (play_is_own(&destination))
-		return; /* over the loopback, which is never queued */
 	packet->oif = route(&destination);
 	if (pass_hook(play, HOOK_OUTPUT, packet, &settled))
 		remember(play, came, packet);
