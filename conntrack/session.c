@@ -45,6 +45,10 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 	effect->session.handle = table_handle(&engine->table, index);
 	effect->session.event = event;
 	effect->session.state = session->list;
+	effect->session.seen_reply = session->flags & SESSION_SEEN_REPLY;
+	effect->session.assured = session->flags & SESSION_ASSURED;
+	memcpy(effect->session.packets, session->packets, sizeof(session->packets));
+	memcpy(effect->session.bytes, session->bytes, sizeof(session->bytes));
 	effect->session.original = session->tuples[DIRECTION_ORIGINAL];
 	effect->session.reply = session->tuples[DIRECTION_REPLY];
 }

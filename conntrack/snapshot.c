@@ -138,7 +138,12 @@ static size_t top_of(const struct tally *tally, struct snapshot_party *list, siz
 
 size_t snapshot_sources(const struct engine *engine, struct snapshot_party *list, size_t limit)
 {
-	return top_of(&engine->sources, list, limit);
+	size_t count = top_of(&engine->sources, list, limit);
+
+	/* Mappings are held by addresses: a /64 and the rest are none. */
+	for (size_t i = 0; i < count; i++)
+		list[i].ports = mappings_of_host(engine->mappings, &list[i].address);
+	return count;
 }
 
 size_t snapshot_destinations(const struct engine *engine, struct snapshot_party *list, size_t limit)

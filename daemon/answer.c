@@ -284,28 +284,29 @@ size_t answer_pool(char *line, size_t size, const struct snapshot_pool *pool)
 
 /* ------------------------------------------------------------------ events */
 
-/*
- * An event carries the session's class and tuples only. Whether it was answered
- * follows from the class, but for protocols with a single one: those are taken to
- * be answered once they change.
- */
 static void put_session_event(struct report *object, const struct effect *effect, uint32_t timeout_s)
 {
 	const uint8_t protocol = effect->session.original.protocol;
 	const enum timeout state = (enum timeout)effect->session.state;
 	const char *word = words_conntrack_state(state);
-	bool replied =
-	    state != TIMEOUT_TCP_SYN_SENT && state != TIMEOUT_UDP_UNREPLIED && effect->session.event != SESSION_NEW;
-	bool lasting = state == TIMEOUT_UDP_STREAM || (protocol == PROTOCOL_TCP && state != TIMEOUT_TCP_SYN_RECEIVED);
 
 	put_id(object, effect->session.handle);
 	put_protocol(object, protocol);
 	report_put_text(object, "state", *word ? word : words_timeout_state(state));
 	report_put_number(object, "timeout_s", timeout_s);
-	report_put_flag(object, "assured", replied && lasting);
-	report_put_flag(object, "seen_reply", replied);
-	put_direction(object, &effect->session.original, DIRECTION_ORIGINAL);
-	put_direction(object, &effect->session.reply, DIRECTION_REPLY);
+	report_put_flag(object, "assured", effect->session.assured);
+	report_put_flag(object, "seen_reply", effect->session.seen_reply);
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
+		const struct tuple *tuple =
+		    way == DIRECTION_ORIGINAL ? &effect->session.original : &effect->session.reply;
+		struct report *direction = put_direction(object, tuple, way);
+
+		/* Before the end they are on their way up: `sessions` has them. */
+		if (effect->session.event != SESSION_DESTROY)
+			continue;
+		report_put_number(direction, "packets", effect->session.packets[way]);
+		report_put_number(direction, "bytes", effect->session.bytes[way]);
+	}
 }
 
 size_t answer_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s)

@@ -51,8 +51,10 @@ struct effect {
 		struct {
 			struct session_handle handle;
 			enum session_event event;
-			uint8_t state; /* timeout class: enum timeout */
+			uint8_t state;		  /* timeout class: enum timeout */
+			bool seen_reply, assured; /* once this event's packet has acted on it */
 			struct tuple original, reply;
+			uint64_t packets[2], bytes[2]; /* by enum direction; they count on until DESTROY */
 		} session;
 		struct {
 			bool raised;

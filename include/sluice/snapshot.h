@@ -123,6 +123,7 @@ struct snapshot_party {
 	struct address address; /* unspecified: all those beyond what is counted one by one */
 	uint32_t sessions;
 	uint32_t expendable; /* of those: unanswered or closing, given up first under pressure */
+	uint32_t ports;	     /* external ports that a source's mappings hold; an IPv4 source's only */
 };
 
 /**

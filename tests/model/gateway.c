@@ -141,6 +141,8 @@ static void keep_answers(struct gateway *gateway)
 	struct effect effect;
 
 	while (engine_next_effect(gateway->engine, &effect)) {
+		if (effect.kind == EFFECT_SESSION_EVENT)
+			gateway->event = effect;
 		if (effect.kind != EFFECT_INJECT || gateway->answer_count == GATEWAY_ANSWERS ||
 		    effect.inject.length > sizeof(gateway->answers[0].bytes))
 			continue;

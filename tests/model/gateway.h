@@ -24,6 +24,7 @@ struct gateway {
 	struct mono now;
 	struct link links[GATEWAY_LINKS];
 	size_t link_count;
+	struct effect event; /* the latest of a session */
 	size_t answer_count;
 	struct {
 		uint32_t length;

@@ -388,42 +388,6 @@ static void test_full_table_is_fair(void **state)
 	assert_int_equal(status_of(router).sessions.current, 64);
 }
 
-/* What listeners are told is what the session is, not what its state suggests. */
-static void expect_event(struct router *router, enum session_event event, bool seen_reply, bool assured)
-{
-	struct effect effect;
-
-	assert_true(engine_next_effect(router->engine, &effect));
-	assert_int_equal(effect.kind, EFFECT_SESSION_EVENT);
-	assert_int_equal(effect.session.event, event);
-	assert_int_equal(effect.session.seen_reply, seen_reply);
-	assert_int_equal(effect.session.assured, assured);
-	if (event != SESSION_DESTROY)
-		return;
-	assert_int_equal(effect.session.packets[DIRECTION_ORIGINAL], 2);
-	assert_int_equal(effect.session.packets[DIRECTION_REPLY], 1);
-	assert_true(effect.session.bytes[DIRECTION_ORIGINAL] >= 2 * effect.session.bytes[DIRECTION_REPLY]);
-}
-
-static void test_events_tell_the_flags(void **state)
-{
-	struct router *router = *state;
-	const struct tuple flow_out = flow(PROTOCOL_UDP, "10.0.0.2", 4000, "203.0.113.9", 53);
-	struct tuple out = flow_out, back;
-
-	route(router, LAN, WAN, &out, 0, false);
-	expect_event(router, SESSION_NEW, false, false);
-	back = tuple_invert(&out);
-	route(router, WAN, LAN, &back, 0, true);
-	expect_event(router, SESSION_UPDATE, true, false);
-	out = flow_out;
-	route(router, LAN, WAN, &out, 0, false);
-	expect_event(router, SESSION_UPDATE, true, true);
-	router->now.ns += 301 * NS_PER_S;
-	engine_tick(router->engine, router->now, 100);
-	expect_event(router, SESSION_DESTROY, true, true);
-}
-
 static unsigned int count_alerts(struct router *router, const char *name, bool raised)
 {
 	unsigned int count = 0;
@@ -511,7 +475,6 @@ int main(void)
 		ENGINE_TEST(test_icmp_error_is_translated),
 		ENGINE_TEST(test_sessions_expire),
 		ENGINE_TEST(test_full_table_is_fair),
-		ENGINE_TEST(test_events_tell_the_flags),
 		ENGINE_TEST(test_pressure_alerts_at_edges),
 		ENGINE_TEST(test_timeouts_shrink_under_pressure),
 	};
