@@ -282,6 +282,40 @@ size_t answer_pool(char *line, size_t size, const struct snapshot_pool *pool)
 	return report_line_into(pool_object(pool), line, size);
 }
 
+/* An IPv6 address stands for its /64, and none for all those that are not counted one by one. */
+static struct report *party_object(const struct snapshot_party *values)
+{
+	struct report *party = report_object();
+	char address[WORDS_ADDRESS_SIZE], network[WORDS_ADDRESS_SIZE + 4];
+
+	words_address(&values->address, address);
+	snprintf(network, sizeof(network), "%s/64", address);
+	if (address_is_unspecified(&values->address))
+		report_put_null(party, "address");
+	else
+		report_put_text(party, "address", address_is_ipv4(&values->address) ? address : network);
+	report_put_number(party, "sessions", values->sessions);
+	report_put_number(party, "expendable", values->expendable);
+	return party;
+}
+
+size_t answer_source(char *line, size_t size, const struct snapshot_party *values)
+{
+	struct report *source = party_object(values);
+
+	/* Ports are held by addresses: what a whole network holds is not counted. */
+	if (address_is_ipv4(&values->address))
+		report_put_number(source, "ports", values->ports);
+	else
+		report_put_null(source, "ports");
+	return report_line_into(source, line, size);
+}
+
+size_t answer_destination(char *line, size_t size, const struct snapshot_party *values)
+{
+	return report_line_into(party_object(values), line, size);
+}
+
 /* ------------------------------------------------------------------ events */
 
 static void put_session_event(struct report *object, const struct effect *effect, uint32_t timeout_s)

@@ -42,6 +42,8 @@ char *answer_status(const struct answer_view *view);
 size_t answer_session(char *line, size_t size, const struct snapshot_session *session);
 size_t answer_mapping(char *line, size_t size, const struct snapshot_mapping *mapping);
 size_t answer_pool(char *line, size_t size, const struct snapshot_pool *pool);
+size_t answer_source(char *line, size_t size, const struct snapshot_party *source);
+size_t answer_destination(char *line, size_t size, const struct snapshot_party *destination);
 
 /**
  * answer_event() - a session's beginning, change or end, or an alert

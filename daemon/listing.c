@@ -14,16 +14,25 @@ struct sink {
 bool listing_serves(enum request_verb verb)
 {
 	return verb == REQUEST_SESSIONS || verb == REQUEST_MAPPINGS || verb == REQUEST_POOLS || verb == REQUEST_RULES ||
-	       verb == REQUEST_DELETE;
+	       verb == REQUEST_SOURCES || verb == REQUEST_DESTINATIONS || verb == REQUEST_DELETE;
 }
 
-int listing_begin(struct listing *listing, const struct request *request, const struct engine *engine)
+static int begin_parties(struct listing *listing, uint32_t limit, const struct engine *engine)
+{
+	listing->parties = calloc(limit, sizeof(*listing->parties));
+	if (!listing->parties)
+		return -ENOMEM;
+	if (listing->verb == REQUEST_SOURCES)
+		listing->party_count = snapshot_sources(engine, listing->parties, limit);
+	else
+		listing->party_count = snapshot_destinations(engine, listing->parties, limit);
+	return 0;
+}
+
+static int begin_rules(struct listing *listing, const struct engine *engine)
 {
 	char *table;
 
-	*listing = (struct listing){ .verb = request->verb, .filter = request->filter };
-	if (request->verb != REQUEST_RULES)
-		return 0;
 	listing->configuration = engine_configuration(engine);
 	if (!listing->configuration)
 		return 0;
@@ -37,6 +46,14 @@ int listing_begin(struct listing *listing, const struct request *request, const 
 	else if (table != listing->text)
 		listing->offset = (size_t)(table + 1 - listing->text);
 	return 0;
+}
+
+int listing_begin(struct listing *listing, const struct request *request, const struct engine *engine)
+{
+	*listing = (struct listing){ .verb = request->verb, .filter = request->filter };
+	if (request->verb == REQUEST_SOURCES || request->verb == REQUEST_DESTINATIONS)
+		return begin_parties(listing, request->limit, engine);
+	return request->verb == REQUEST_RULES ? begin_rules(listing, engine) : 0;
 }
 
 static int sessions_step(struct listing *listing, struct engine *engine, struct mono now, const struct sink *sink)
@@ -90,6 +107,24 @@ static int pools_step(struct listing *listing, const struct engine *engine, cons
 		if (snapshot_next_pool(engine, &listing->cursor, &pool) != 1)
 			return 0;
 		sink->emit(sink->context, line, answer_pool(line, sizeof(line), &pool));
+		listing->count++;
+	}
+	return 1;
+}
+
+static int parties_step(struct listing *listing, const struct sink *sink)
+{
+	char line[ANSWER_LINE_SIZE];
+
+	for (unsigned int lines = 0; lines < LISTING_LINES; lines++) {
+		const struct snapshot_party *party = &listing->parties[listing->count];
+		size_t length;
+
+		if (listing->count == listing->party_count)
+			return 0;
+		length = listing->verb == REQUEST_SOURCES ? answer_source(line, sizeof(line), party)
+							  : answer_destination(line, sizeof(line), party);
+		sink->emit(sink->context, line, length);
 		listing->count++;
 	}
 	return 1;
@@ -151,6 +186,9 @@ int listing_step(struct listing *listing, struct engine *engine, struct mono now
 		return mappings_step(listing, engine, now, &sink);
 	case REQUEST_POOLS:
 		return pools_step(listing, engine, &sink);
+	case REQUEST_SOURCES:
+	case REQUEST_DESTINATIONS:
+		return parties_step(listing, &sink);
 	case REQUEST_RULES:
 		return rules_step(listing, engine, &sink);
 	default:
@@ -161,5 +199,7 @@ int listing_step(struct listing *listing, struct engine *engine, struct mono now
 void listing_fini(struct listing *listing)
 {
 	free(listing->text);
+	free(listing->parties);
 	listing->text = NULL;
+	listing->parties = NULL;
 }

@@ -22,6 +22,8 @@ struct listing {
 	size_t offset;
 	const struct configuration *configuration; /* whose rules @text shows */
 	uint32_t rule;				   /* the first one not yet met in @text */
+	struct snapshot_party *parties; /* of `sources` and `destinations`: all of one instant, since order moves */
+	size_t party_count;
 };
 
 /* Is that verb answered by a listing? */

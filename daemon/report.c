@@ -45,6 +45,17 @@ static int parse_filter(json_t *filter, struct request_text *text, char *error, 
 	return 0;
 }
 
+static int parse_limit(const json_t *limit, struct request_text *text, char *error, size_t size)
+{
+	if (!json_is_integer(limit)) {
+		snprintf(error, size, "limit is not a whole number");
+		return -EINVAL;
+	}
+	text->limited = true;
+	text->limit = json_integer_value(limit);
+	return 0;
+}
+
 int report_parse_request(const char *line, size_t length, struct request_text *text, char *error, size_t size)
 {
 	const char *name, *command;
@@ -70,6 +81,8 @@ int report_parse_request(const char *line, size_t length, struct request_text *t
 	{
 		if (strcmp(name, "filter") == 0) {
 			failed = parse_filter(value, text, error, size);
+		} else if (strcmp(name, "limit") == 0) {
+			failed = parse_limit(value, text, error, size);
 		} else if (strcmp(name, "command") != 0) {
 			snprintf(error, size, "unknown member: %.40s", name);
 			failed = -EINVAL;

@@ -2,13 +2,15 @@
 #include "daemon/request.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 static const struct {
 	const char *word;
-	bool privileged, filter;
+	bool privileged;
+	enum { TAKES_NOTHING, TAKES_FILTER, TAKES_LIMIT } takes;
 } verbs[REQUEST_VERB_COUNT] = {
-#define REQUEST_VERB_ENTRY(name, word, privileged, filter) { word, privileged, filter },
+#define REQUEST_VERB_ENTRY(name, word, privileged, takes) { word, privileged, TAKES_##takes },
 	REQUEST_VERBS(REQUEST_VERB_ENTRY)
 #undef REQUEST_VERB_ENTRY
 };
@@ -23,6 +25,23 @@ const char *request_verb_word(enum request_verb verb)
 	return verb < REQUEST_VERB_COUNT ? verbs[verb].word : "unknown";
 }
 
+static int parse_limit(const struct request_text *text, bool wanted, struct request *request, char *error, size_t size)
+{
+	request->limit = REQUEST_LIMIT_DEFAULT;
+	if (!text->limited)
+		return 0;
+	if (!wanted) {
+		snprintf(error, size, "%s takes no limit", text->command);
+		return -EINVAL;
+	}
+	if (text->limit < 1 || text->limit > (int64_t)REQUEST_LIMIT_MOST) {
+		snprintf(error, size, "bad limit: %" PRId64 " (1 to %u)", text->limit, REQUEST_LIMIT_MOST);
+		return -EINVAL;
+	}
+	request->limit = (uint32_t)text->limit;
+	return 0;
+}
+
 int request_parse(const struct request_text *text, struct request *request, char *error, size_t size)
 {
 	struct request parsed = { .verb = REQUEST_STATUS };
@@ -33,7 +52,7 @@ int request_parse(const struct request_text *text, struct request *request, char
 		snprintf(error, size, "unknown command: %s", text->command);
 		return -ENOSYS;
 	}
-	if (text->field_count && !verbs[parsed.verb].filter) {
+	if (text->field_count && verbs[parsed.verb].takes != TAKES_FILTER) {
 		snprintf(error, size, "%s takes no filter", text->command);
 		return -EINVAL;
 	}
@@ -43,6 +62,8 @@ int request_parse(const struct request_text *text, struct request *request, char
 		if (failed)
 			return failed;
 	}
+	if (parse_limit(text, verbs[parsed.verb].takes == TAKES_LIMIT, &parsed, error, size))
+		return -EINVAL;
 	/* Ending every session must not be what a forgotten argument does. */
 	if (parsed.verb == REQUEST_DELETE && filter_is_empty(&parsed.filter)) {
 		snprintf(error, size, "delete needs a filter");

@@ -8,22 +8,24 @@
 
 #include "daemon/filter.h"
 
-/*        name      word         privileged  filter */
+/*        name      word         privileged  takes: nothing, a filter, a limit */
 #define REQUEST_VERBS(X) \
-	X(STATUS, "status", false, false) \
-	X(SESSIONS, "sessions", false, true) \
-	X(MAPPINGS, "mappings", false, false) \
-	X(POOLS, "pools", false, false) \
-	X(RULES, "rules", false, false) \
-	X(EVENTS, "events", false, false) \
-	X(METRICS, "metrics", false, false) \
-	X(CHECK, "check", false, false) \
-	X(RELOAD, "reload", true, false) \
-	X(DELETE, "delete", true, true) \
-	X(RESET, "reset", true, false)
+	X(STATUS, "status", false, NOTHING) \
+	X(SESSIONS, "sessions", false, FILTER) \
+	X(MAPPINGS, "mappings", false, NOTHING) \
+	X(POOLS, "pools", false, NOTHING) \
+	X(SOURCES, "sources", false, LIMIT) \
+	X(DESTINATIONS, "destinations", false, LIMIT) \
+	X(RULES, "rules", false, NOTHING) \
+	X(EVENTS, "events", false, NOTHING) \
+	X(METRICS, "metrics", false, NOTHING) \
+	X(CHECK, "check", false, NOTHING) \
+	X(RELOAD, "reload", true, NOTHING) \
+	X(DELETE, "delete", true, FILTER) \
+	X(RESET, "reset", true, NOTHING)
 
 enum request_verb {
-#define REQUEST_VERB_ENUM(name, word, privileged, filter) REQUEST_##name,
+#define REQUEST_VERB_ENUM(name, word, privileged, takes) REQUEST_##name,
 	REQUEST_VERBS(REQUEST_VERB_ENUM)
 #undef REQUEST_VERB_ENUM
 	    REQUEST_VERB_COUNT,
@@ -37,9 +39,15 @@ struct request_field {
 	char value[FILTER_TEXT_SIZE];
 };
 
+/* How many lines `sources` and `destinations` give, when not told and at most. */
+#define REQUEST_LIMIT_DEFAULT 20u
+#define REQUEST_LIMIT_MOST 1000u
+
 /** struct request_text - a request as it was written; the fields are the filter's words */
 struct request_text {
 	char command[24];
+	bool limited; /* @limit was given */
+	int64_t limit;
 	unsigned int field_count;
 	struct request_field fields[REQUEST_FIELD_LIMIT];
 };
@@ -47,14 +55,15 @@ struct request_text {
 struct request {
 	enum request_verb verb;
 	struct filter filter;
+	uint32_t limit; /* lines, for the verbs that take one */
 };
 
 /**
  * request_parse() - make sense of @text
  * @error: receives what is wrong, in words
  *
- * Return: 0; -ENOSYS: no such command; -EINVAL: the command is known, its filter is
- * wrong, missing or not wanted.
+ * Return: 0; -ENOSYS: no such command; -EINVAL: the command is known, its filter or
+ * limit is wrong, missing or not wanted.
  */
 int request_parse(const struct request_text *text, struct request *request, char *error, size_t size);
 

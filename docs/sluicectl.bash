@@ -3,7 +3,7 @@
 
 _sluicectl()
 {
-	local verbs="status sessions mappings pools rules events metrics check reload delete reset"
+	local verbs="status sessions mappings pools sources destinations top rules events metrics check reload delete reset"
 	local filter="-p -f -s -d -r -q -u --proto --family --src --dst --reply-src --reply-dst --sport --dport
 		--reply-port-src --reply-port-dst --state --status --json"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb="" i
@@ -31,12 +31,15 @@ _sluicectl()
 		mapfile -t COMPREPLY < <(compgen -W "SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT
 			CLOSE unreplied stream" -- "$current")
 		;;
+	-n | --lines) ;;
 	-s | -d | -r | -q | --src | --dst | --reply-src | --reply-dst | --?port | --reply-port-*) ;;
 	*)
 		case $verb in
 		sessions) mapfile -t COMPREPLY < <(compgen -W "$filter -a --accounting" -- "$current") ;;
 		delete) mapfile -t COMPREPLY < <(compgen -W "$filter" -- "$current") ;;
 		events) mapfile -t COMPREPLY < <(compgen -W "-t --timestamp --json" -- "$current") ;;
+		sources | destinations) mapfile -t COMPREPLY < <(compgen -W "-n --lines --json" -- "$current") ;;
+		top) ;;
 		*) mapfile -t COMPREPLY < <(compgen -W "--json" -- "$current") ;;
 		esac
 		;;

@@ -39,7 +39,12 @@ struct document_word {
 	const char *name, *value;
 };
 
-/** document_request() - a request as a line; malloc()ed, NULL without memory or for text that is not UTF-8 */
-char *document_request(const char *command, const struct document_word *words, size_t count);
+/**
+ * document_request() - a request as a line
+ * @limit: at most that many lines; 0: as the daemon likes
+ *
+ * Return: malloc()ed, NULL without memory or for text that is not UTF-8.
+ */
+char *document_request(const char *command, unsigned int limit, const struct document_word *words, size_t count);
 
 #endif

@@ -132,6 +132,41 @@ void screen_mapping_head(FILE *out)
 		"PEER", "SESSIONS", "HOLD", end_colour());
 }
 
+/* What the daemon no longer counts one by one has no address. */
+static const char *party_name(const struct document *party)
+{
+	const char *address = document_text(party, "address");
+
+	return *address ? address : "(all others)";
+}
+
+void screen_source_head(FILE *out)
+{
+	fprintf(out, "%s%-43s %10s %10s %10s%s\n", colour("\033[1m"), "SOURCE", "SESSIONS", "EXPENDABLE", "PORTS",
+		end_colour());
+}
+
+void screen_source(FILE *out, const struct document *source)
+{
+	fprintf(out, "%-43s %10" PRId64 " %10" PRId64, party_name(source), document_integer(source, "sessions"),
+		document_integer(source, "expendable"));
+	if (document_has(source, "ports"))
+		fprintf(out, " %10" PRId64 "\n", document_integer(source, "ports"));
+	else
+		fprintf(out, " %10s\n", "-");
+}
+
+void screen_destination_head(FILE *out)
+{
+	fprintf(out, "%s%-43s %10s %10s%s\n", colour("\033[1m"), "DESTINATION", "SESSIONS", "EXPENDABLE", end_colour());
+}
+
+void screen_destination(FILE *out, const struct document *destination)
+{
+	fprintf(out, "%-43s %10" PRId64 " %10" PRId64 "\n", party_name(destination),
+		document_integer(destination, "sessions"), document_integer(destination, "expendable"));
+}
+
 /* ADDRESS:PORT, [ADDRESS]:PORT, ADDRESS alone for port 0, `any` where there is none. */
 static void endpoint_text(const struct document *mapping, const char *name, char *text, size_t size)
 {

@@ -22,6 +22,11 @@ void screen_mapping(FILE *out, const struct document *mapping);
 void screen_pool_head(FILE *out);
 void screen_pool(FILE *out, const struct document *pool);
 
+void screen_source_head(FILE *out);
+void screen_source(FILE *out, const struct document *source);
+void screen_destination_head(FILE *out);
+void screen_destination(FILE *out, const struct document *destination);
+
 /** screen_rule() - one line of the ruleset, with its place and its counter as a comment */
 void screen_rule(FILE *out, const struct document *rule);
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "daemon/ctl/document.h"
 #include "daemon/ctl/flow.h"
 #include "daemon/ctl/screen.h"
+#include "daemon/ctl/top.h"
 
 #define DEFAULT_SOCKET "/run/sluice/control.sock"
 
@@ -29,6 +31,7 @@ struct options {
 	bool json;
 	bool timestamps;
 	bool accounting;
+	unsigned int limit; /* 0: not given */
 	size_t word_count;
 	struct document_word words[WORD_LIMIT];
 };
@@ -37,6 +40,7 @@ struct verb {
 	const char *word;
 	bool filter;	 /* takes conntrack's filter words */
 	bool timestamps; /* takes -t */
+	bool limit;	 /* takes -n */
 	/*
 	 * A listing has a line printer and may have a head; other answers are shown
 	 * whole. Sessions and events, whose options say how, have neither.
@@ -68,6 +72,9 @@ static const struct verb verbs[] = {
 	{ .word = "sessions", .filter = true },
 	{ .word = "mappings", .head = screen_mapping_head, .line = screen_mapping },
 	{ .word = "pools", .head = screen_pool_head, .line = screen_pool },
+	{ .word = "sources", .limit = true, .head = screen_source_head, .line = screen_source },
+	{ .word = "destinations", .limit = true, .head = screen_destination_head, .line = screen_destination },
+	{ .word = "top" },
 	{ .word = "rules", .line = screen_rule },
 	{ .word = "events", .timestamps = true },
 	{ .word = "metrics", .whole = show_text },
@@ -83,11 +90,12 @@ static const char help[] = "Usage: sluicectl [-s SOCKET] [-j] VERB [OPTION]...\n
 			   "  sessions [FILTER]  the sessions, in the format of conntrack -L\n"
 			   "  mappings           internal and external endpoints that belong together\n"
 			   "  pools              external ports, by address and protocol\n"
+			   "  sources, destinations [-n N]  who has most sessions open; where most go\n"
+			   "  top                a live screen of all that; h there shows its keys\n"
 			   "  rules              the ruleset in force, with the lines it was read from\n"
 			   "  events [-t]        what happens, in the format of conntrack -E; -t: with times\n"
 			   "  metrics            everything counted, as Prometheus text\n"
-			   "  check              would the configuration file be taken?\n"
-			   "  reload             take the configuration file; sessions stay\n"
+			   "  check, reload      try the configuration file; take it: sessions stay\n"
 			   "  delete FILTER      end sessions\n"
 			   "  reset              let the counters of status begin at zero\n"
 			   "\n"
@@ -147,6 +155,13 @@ static const struct option filter_options[] = {
 
 static const struct option stream_options[] = {
 	{ "timestamp", no_argument, NULL, 't' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct option limit_options[] = {
+	{ "lines", required_argument, NULL, 'n' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -222,13 +237,33 @@ static int parse_first(int argc, char **argv, struct options *options)
 	return -1;
 }
 
+static bool parse_limit(const char *text, unsigned int *limit)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	*limit = (unsigned int)value;
+	return *text >= '0' && *text <= '9' && !*end && value && value <= UINT_MAX;
+}
+
+/* The letters and the long names that @verb takes. */
+static const char *options_of(const struct verb *verb, const struct option **names)
+{
+	*names = filter_options;
+	if (verb->filter)
+		return "p:f:s:d:r:q:u:aj";
+	*names = limit_options;
+	if (verb->limit)
+		return "n:j";
+	*names = verb->timestamps ? stream_options : stream_options + 1;
+	return verb->timestamps ? "tj" : "j";
+}
+
 /* Options that stand after it, @argv[0] being the verb. Return: as parse_first(). */
 static int parse_verb(int argc, char **argv, const struct verb *verb, struct options *options)
 {
-	const char *letters = verb->filter ? "p:f:s:d:r:q:u:aj" : verb->timestamps ? "tj" : "j";
-	const struct option *names = verb->filter	? filter_options
-				     : verb->timestamps ? stream_options
-							: stream_options + 1;
+	const struct option *names;
+	const char *letters = options_of(verb, &names);
 	int option;
 
 	optind = 0; /* begin anew: glibc's word for it */
@@ -245,6 +280,9 @@ static int parse_verb(int argc, char **argv, const struct verb *verb, struct opt
 			options->accounting = true;
 		} else if (option == 't') {
 			options->timestamps = true;
+		} else if (option == 'n') {
+			if (!parse_limit(optarg, &options->limit))
+				return usage("not a number of lines: %s", optarg);
 		} else {
 			if (options->word_count == WORD_LIMIT)
 				return usage("too many options for %s", verb->word);
@@ -369,7 +407,7 @@ static enum outcome show_answer(struct client *client, const struct verb *verb, 
 
 static enum outcome ask(const struct verb *verb, const struct options *options)
 {
-	char *request = document_request(verb->word, options->words, options->word_count);
+	char *request = document_request(verb->word, options->limit, options->words, options->word_count);
 	enum outcome outcome;
 	struct client *client;
 	int failed;
@@ -392,6 +430,16 @@ static enum outcome ask(const struct verb *verb, const struct options *options)
 	return outcome;
 }
 
+static int show_top(const struct options *options)
+{
+	int failed;
+
+	if (options->json)
+		return usage("%s", "top is for people; programs ask status, sources and destinations");
+	failed = top_run(options->socket);
+	return failed < 0 ? (int)no_daemon(options, failed) : failed ? OUTCOME_REFUSED : OUTCOME_GOOD;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { .socket = DEFAULT_SOCKET };
@@ -411,6 +459,8 @@ int main(int argc, char **argv)
 	outcome = parse_verb(argc - optind, argv + optind, verb, &options);
 	if (outcome >= 0)
 		return outcome;
+	if (strcmp(verb->word, "top") == 0)
+		return show_top(&options);
 	screen_init(stdout);
 	outcome = (int)ask(verb, &options);
 	if (fflush(stdout) == EOF && outcome == OUTCOME_GOOD) {

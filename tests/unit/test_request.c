@@ -130,6 +130,35 @@ static void test_delete_without_filter_is_refused(void **state)
 	assert_int_equal(request_parse(&text, &request, error, sizeof(error)), 0);
 }
 
+static void test_limits(void **state)
+{
+	static const struct {
+		const char *command;
+		int64_t limit;
+		int result;
+	} rows[] = {
+		{ "sources", 1, 0 },	    { "destinations", REQUEST_LIMIT_MOST, 0 },
+		{ "sources", 0, -EINVAL },  { "sources", REQUEST_LIMIT_MOST + 1, -EINVAL },
+		{ "sources", -1, -EINVAL }, { "sources", INT64_C(1) << 32 | 1, -EINVAL },
+		{ "pools", 1, -EINVAL },    { "sessions", 1, -EINVAL },
+	};
+	struct request_text text = text_of("sources");
+	struct request request;
+	char error[128];
+
+	(void)state;
+	assert_int_equal(request_parse(&text, &request, error, sizeof(error)), 0);
+	assert_int_equal(request.limit, REQUEST_LIMIT_DEFAULT);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text = text_of(rows[i].command);
+		text.limited = true;
+		text.limit = rows[i].limit;
+		assert_int_equal(request_parse(&text, &request, error, sizeof(error)), rows[i].result);
+		if (!rows[i].result)
+			assert_int_equal(request.limit, rows[i].limit);
+	}
+}
+
 static void test_empty_filter_fits_everything(void **state)
 {
 	struct snapshot_session tcp = session_of(PROTOCOL_TCP, "10.0.0.2", 40000, "198.51.100.2", 443);
@@ -298,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_only_what_changes_something_is_privileged),
 		cmocka_unit_test(test_unknown_command_is_told_from_a_bad_filter),
 		cmocka_unit_test(test_delete_without_filter_is_refused),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_empty_filter_fits_everything),
 		cmocka_unit_test(test_protocol_and_family),
 		cmocka_unit_test(test_addresses_by_direction),
