@@ -34,7 +34,7 @@
  * Of large segments so few at a time that they stay in the second-level cache from
  * their arrival until they are sent back: 1.1 times the throughput of a full batch.
  */
-#define BULK_BATCH 8u
+#define BULK_BATCH 4u
 #define BULK_BYTES (128u << 10)
 /* Batches in one turn of the loop: control requests wait for 512 packets at most. */
 #define BATCHES_PER_TURN 8
