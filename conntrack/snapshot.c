@@ -29,6 +29,13 @@ static bool is_between(unsigned int value, unsigned int first, unsigned int last
 	return value >= first && value <= last;
 }
 
+static uint32_t bytes_each(const struct engine *engine)
+{
+	uint64_t parties = (uint64_t)engine->sources.capacity + engine->destinations.capacity;
+
+	return table_bytes_each(&engine->table) + (uint32_t)(parties * tally_bytes_each() / engine->table.capacity);
+}
+
 void snapshot_status(const struct engine *engine, struct snapshot_status *status)
 {
 	const struct engine_counters *counters = &engine->counters;
@@ -41,7 +48,7 @@ void snapshot_status(const struct engine *engine, struct snapshot_status *status
 			.created = counters->created,
 			.expired = counters->expired,
 			.evicted = counters->evicted,
-			.bytes_each = table_bytes_each(&engine->table),
+			.bytes_each = bytes_each(engine),
 		},
 		.pressure = pressure_snapshot(&engine->pressure, engine->table.confirmed, engine->table.capacity),
 		.packets = { counters->received, counters->accepted, counters->dropped, counters->rewritten,

@@ -32,7 +32,7 @@
 #define BATCH VERDICTS_LIMIT
 /*
  * Of large segments so few at a time that they stay in the second-level cache from
- * their arrival until they are sent back: 1.1 times the throughput of a full batch.
+ * their arrival until they are sent back: 1.1 to 1.2 times the throughput of a full batch.
  */
 #define BULK_BATCH 4u
 #define BULK_BYTES (128u << 10)
