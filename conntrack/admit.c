@@ -13,9 +13,9 @@
 static bool is_expendable(unsigned int list)
 {
 	static const bool expendable[LIST_COUNT] = {
-		[TIMEOUT_TCP_SYN_SENT] = true,	[TIMEOUT_TCP_SYN_RECEIVED] = true, [TIMEOUT_TCP_FIN_WAIT] = true,
-		[TIMEOUT_TCP_LAST_ACK] = true,	[TIMEOUT_TCP_TIME_WAIT] = true,	   [TIMEOUT_TCP_CLOSE] = true,
-		[TIMEOUT_TCP_CLOSE_WAIT] = true, [TIMEOUT_UDP_UNREPLIED] = true,   [TIMEOUT_ICMP] = true,
+		[TIMEOUT_TCP_SYN_SENT] = true,	 [TIMEOUT_TCP_SYN_RECEIVED] = true, [TIMEOUT_TCP_FIN_WAIT] = true,
+		[TIMEOUT_TCP_LAST_ACK] = true,	 [TIMEOUT_TCP_TIME_WAIT] = true,    [TIMEOUT_TCP_CLOSE] = true,
+		[TIMEOUT_TCP_CLOSE_WAIT] = true, [TIMEOUT_UDP_UNREPLIED] = true,    [TIMEOUT_ICMP] = true,
 	};
 
 	return expendable[list];
@@ -59,9 +59,11 @@ static void crowd_leave(struct engine *engine, uint32_t index)
 void admit_count(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
+	struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
+	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 
-	session->source = tally_add(&engine->sources, &session->tuples[DIRECTION_ORIGINAL].source.address);
-	session->destination = tally_add(&engine->destinations, &session->tuples[DIRECTION_REPLY].source.address);
+	session->source = tally_add(&engine->sources, &original.source.address);
+	session->destination = tally_add(&engine->destinations, &reply.source.address);
 	if (is_expendable(session->list))
 		crowd_enter(engine, index);
 }

@@ -6,18 +6,23 @@
 #include "conntrack/engine_private.h"
 
 /* Fills a reserved slot: the tuples say what was decided about the destination. */
-static void fill_session(struct passage *passage, uint32_t index, const union track *track)
+static enum reason fill_session(struct passage *passage, uint32_t index, const union track *track)
 {
-	struct session *session = table_session(&passage->engine->table, index);
+	struct table *table = &passage->engine->table;
+	struct tuple reply = tuple_invert(&passage->context.view);
+	struct session *session = table_session(table, index);
 
+	if (!table_set_tuples(table, index, &passage->original, &reply)) {
+		table_release(table, index);
+		return REASON_TABLE_FULL;
+	}
 	passage->index = index;
 	passage->session = session;
 	passage->direction = DIRECTION_ORIGINAL;
 	session->track = *track;
-	session->tuples[DIRECTION_ORIGINAL] = passage->original;
-	session->tuples[DIRECTION_REPLY] = tuple_invert(&passage->context.view);
 	if (passage->context.ct_state == CT_STATE_RELATED)
 		session->flags |= SESSION_RELATED;
+	return REASON_NONE;
 }
 
 /* Gives a slot that was never linked back, without a trace. */
@@ -55,9 +60,10 @@ static bool clashes(const struct passage *passage)
 {
 	const struct table *table = &passage->engine->table;
 	const struct session *session = passage->session;
+	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
 	enum direction ignored;
 
-	return table_lookup(table, &session->tuples[DIRECTION_REPLY], &ignored) != SESSION_NONE ||
+	return table_lookup(table, &reply, &ignored) != SESSION_NONE ||
 	       (session_nat(session) == SESSION_NAT_BOTH &&
 		table_lookup_middle(table, &passage->context.view, &ignored) != SESSION_NONE);
 }
@@ -78,9 +84,10 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		passage->session->track = *track;
 	} else {
 		reason = admit(passage, &index);
+		if (reason == REASON_NONE)
+			reason = fill_session(passage, index, track);
 		if (reason != REASON_NONE)
 			return reason;
-		fill_session(passage, index, track);
 	}
 	reason = decide_source(passage);
 	if (reason == REASON_NONE && clashes(passage))
@@ -110,9 +117,10 @@ enum reason create_reserve(struct passage *passage)
 	uint32_t index;
 	enum reason reason = admit(passage, &index);
 
+	if (reason == REASON_NONE)
+		reason = fill_session(passage, index, &untouched);
 	if (reason != REASON_NONE)
 		return reason;
-	fill_session(passage, index, &untouched);
 	passage->session->mark = passage->context.ct_mark;
 	/* It will come to the next hook as that tuple, and must be told from others there. */
 	if (table_lookup_middle(&passage->engine->table, &passage->context.view, &ignored) != SESSION_NONE) {

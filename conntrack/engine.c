@@ -41,7 +41,7 @@ static void find_session(struct passage *passage)
 	if (passage->index == SESSION_NONE)
 		return;
 	passage->session = table_session(table, passage->index);
-	passage->original = passage->session->tuples[passage->direction];
+	passage->original = table_tuple(table, passage->session, passage->direction);
 }
 
 /* Neighbour discovery and multicast listener messages belong to no session (as in nft). */
@@ -75,13 +75,13 @@ static void rewrite_destination(struct passage *passage)
 {
 	struct tuple to = passage->packet.tuple;
 
-	to.destination = session_translated(passage->session, passage->direction).destination;
+	to.destination = table_translated(&passage->engine->table, passage->session, passage->direction).destination;
 	rewrite(passage, &to);
 }
 
 static void rewrite_whole(struct passage *passage)
 {
-	struct tuple to = session_translated(passage->session, passage->direction);
+	struct tuple to = table_translated(&passage->engine->table, passage->session, passage->direction);
 
 	rewrite(passage, &to);
 }
@@ -313,7 +313,7 @@ static enum reason process_prerouting(struct passage *passage)
 
 	if (!passage->session)
 		return prerouting_new(passage);
-	leaves = session_translated(passage->session, passage->direction);
+	leaves = table_translated(&passage->engine->table, passage->session, passage->direction);
 	if (answers_nobody(passage, &leaves.destination))
 		return REASON_INVALID;
 	if (!settles_early(passage)) {

@@ -54,6 +54,7 @@ struct engine {
  * @direction: of this packet within @session
  * @arrived_translated: prerouting already rewrote its destination
  * @original: its tuple as it came to the gateway: the session's key
+ * @tuples: the session's, for rules that ask
  * @dnat, @snat: what rules asked for, valid when @has_dnat, @has_snat
  * @rule: the last rule that accepted, RULE_NONE when a policy did
  * @mss: lower the MSS to that, 0: leave it
@@ -67,7 +68,7 @@ struct passage {
 	struct session *session;
 	enum direction direction;
 	bool arrived_translated;
-	struct tuple original;
+	struct tuple original, tuples[2];
 	struct rule_context context;
 	uint32_t rule;
 	bool has_dnat, has_snat;

@@ -88,7 +88,9 @@ static int reserve_forwarded(struct engine *engine, const struct prefilter *pref
 		if (!match->has_protocol || (!match->port_first && !match->port_last))
 			continue;
 		list[count] = (struct pool_reservation){
-			.protocol = match->protocol, .first = match->port_first, .last = match->port_last,
+			.protocol = match->protocol,
+			.first = match->port_first,
+			.last = match->port_last,
 		};
 		if (match->has_destination && address_equal(&match->destination_first, &match->destination_last))
 			list[count].address = match->destination_first;
@@ -152,8 +154,7 @@ static bool ask_session_alive(void *context, const struct tuple *original)
 	return table_lookup(&engine->table, original, &direction) != SESSION_NONE;
 }
 
-static uint32_t ask_route_interface(void *context, const struct address *address, uint32_t via_interface,
-				    uint32_t mark)
+static uint32_t ask_route_interface(void *context, const struct address *address, uint32_t via_interface, uint32_t mark)
 {
 	const struct engine *engine = context;
 
@@ -212,9 +213,12 @@ static void end_address(struct engine *engine, const struct address *address)
 {
 	for (uint32_t index = 0; index < engine->table.untouched; index++) {
 		const struct session *session = table_session(&engine->table, index);
+		struct tuple reply;
 
-		if (session->list != LIST_FREE && session->mapping != MAPPING_NONE &&
-		    address_equal(&session->tuples[DIRECTION_REPLY].destination.address, address))
+		if (session->list == LIST_FREE || session->mapping == MAPPING_NONE)
+			continue;
+		reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+		if (address_equal(&reply.destination.address, address))
 			engine_end_session(engine, index);
 	}
 	mappings_end_address(engine->mappings, address);
@@ -276,8 +280,8 @@ static bool is_due(const struct engine *engine, unsigned int list, uint32_t tick
 {
 	uint32_t head = engine->table.lists[list].head;
 
-	return head != SESSION_NONE && ticks - table_session(&engine->table, head)->refreshed >=
-					       engine_timeout_ticks(engine, list);
+	return head != SESSION_NONE &&
+	       ticks - table_session(&engine->table, head)->refreshed >= engine_timeout_ticks(engine, list);
 }
 
 bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)

@@ -95,13 +95,12 @@ enum reason nat_destination(struct passage *passage, const struct nat_request *r
 			return REASON_NO_EXTERNAL_ADDRESS;
 		destination->address = local ? *local : loopback_address(family);
 	} else if (request->has_address && request->prefix) {
-		destination->address = with_host_bits(request->address_first, &destination->address, family,
-						      request->prefix_length);
+		destination->address =
+		    with_host_bits(request->address_first, &destination->address, family, request->prefix_length);
 	} else if (request->has_address) {
 		destination->address = spread(passage, request);
 	}
-	if ((request->port_first || request->port_last) &&
-	    (port < request->port_first || port > request->port_last)) {
+	if ((request->port_first || request->port_last) && (port < request->port_first || port > request->port_last)) {
 		uint32_t size = (uint32_t)request->port_last - request->port_first + 1;
 
 		port = (uint16_t)(request->port_first + port % size);
@@ -158,14 +157,20 @@ static enum reason acquire(struct passage *passage, struct mapping_request *requ
 	struct session *session = passage->session;
 	enum reason reason = REASON_NONE;
 	struct endpoint external;
+	struct tuple reply;
 
 	for (unsigned int tries = 0; tries < ACQUIRE_TRIES; tries++) {
 		session->mapping = mapping_acquire(mappings, request, &reason);
 		if (session->mapping == MAPPING_NONE)
 			return reason;
 		external = mapping_external(mappings, session->mapping);
-		session->tuples[DIRECTION_REPLY].source = request->peer;
-		session->tuples[DIRECTION_REPLY].destination = external;
+		reply =
+		    (struct tuple){ .source = request->peer, .destination = external, .protocol = request->protocol };
+		if (!table_set_tuples(&passage->engine->table, passage->index, &passage->original, &reply)) {
+			mapping_cancel(mappings, session->mapping, &request->peer);
+			session->mapping = MAPPING_NONE;
+			return REASON_TABLE_FULL;
+		}
 		if (!in_use(passage->engine, request->protocol, &external, &request->peer))
 			return REASON_NONE;
 		nat_cancel(passage);
@@ -223,10 +228,12 @@ enum reason nat_local(struct passage *passage)
 void nat_cancel(struct passage *passage)
 {
 	struct session *session = passage->session;
+	struct tuple reply;
 
 	if (session->mapping == MAPPING_NONE)
 		return;
-	mapping_cancel(passage->engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source);
+	reply = table_tuple(&passage->engine->table, session, DIRECTION_REPLY);
+	mapping_cancel(passage->engine->mappings, session->mapping, &reply.source);
 	session->mapping = MAPPING_NONE;
 }
 

@@ -6,8 +6,8 @@
  *
  * An error that travels in direction d is about a packet of the opposite
  * direction, as that packet looked where the error was made. So the quote reads
- * inverse(tuples[d]) when the error comes from beyond the translation, and must
- * read tuples[opposite of d] when it leaves.
+ * inverse(tuple of d) when the error comes from beyond the translation, and must
+ * read the tuple of the opposite of d when it leaves.
  */
 #include "conntrack/engine_private.h"
 #include "conntrack/icmp_error.h"
@@ -40,9 +40,8 @@ static bool quotes_session(struct passage *passage)
 /* What the error's addresses and its quote must be when it leaves this hook. */
 static void translate(struct passage *passage)
 {
-	const struct session *session = passage->session;
-	const struct tuple *in = &session->tuples[passage->direction];
-	const struct tuple *back = &session->tuples[direction_opposite(passage->direction)];
+	const struct tuple *in = &passage->tuples[passage->direction];
+	const struct tuple *back = &passage->tuples[direction_opposite(passage->direction)];
 	struct tuple outer = passage->packet.tuple;
 	struct tuple quote = passage->arrived_translated ? passage->packet.icmp.quote.tuple : *back;
 	bool at_exit = passage->meta->hook != HOOK_PREROUTING;
@@ -135,8 +134,10 @@ enum reason related_process(struct passage *passage)
 		engine->counters.icmp_frag_needed += hook != HOOK_PREROUTING;
 	passage->context.ct_state = CT_STATE_RELATED;
 	passage->context.ct_direction = passage->direction;
-	passage->context.ct_original = &passage->session->tuples[DIRECTION_ORIGINAL];
-	passage->context.ct_reply = &passage->session->tuples[DIRECTION_REPLY];
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++)
+		passage->tuples[way] = table_tuple(&engine->table, passage->session, way);
+	passage->context.ct_original = &passage->tuples[DIRECTION_ORIGINAL];
+	passage->context.ct_reply = &passage->tuples[DIRECTION_REPLY];
 	reason = judge(passage, hook, false);
 	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
 		reason = judge(passage, HOOK_POSTROUTING, false);

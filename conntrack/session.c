@@ -16,8 +16,10 @@ void session_describe(struct passage *passage, uint8_t ct_state)
 	context->ct_direction = passage->direction;
 	if (!session)
 		return;
-	context->ct_original = &session->tuples[DIRECTION_ORIGINAL];
-	context->ct_reply = &session->tuples[DIRECTION_REPLY];
+	passage->tuples[DIRECTION_ORIGINAL] = table_tuple(&passage->engine->table, session, DIRECTION_ORIGINAL);
+	passage->tuples[DIRECTION_REPLY] = table_tuple(&passage->engine->table, session, DIRECTION_REPLY);
+	context->ct_original = &passage->tuples[DIRECTION_ORIGINAL];
+	context->ct_reply = &passage->tuples[DIRECTION_REPLY];
 	context->ct_mark = session->mark;
 	context->ct_status = (uint8_t)((session->flags & SESSION_SEEN_REPLY ? CT_STATUS_SEEN_REPLY : 0) |
 				       (session->flags & SESSION_ASSURED ? CT_STATUS_ASSURED : 0) |
@@ -49,13 +51,14 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 	effect->session.assured = session->flags & SESSION_ASSURED;
 	memcpy(effect->session.packets, session->packets, sizeof(session->packets));
 	memcpy(effect->session.bytes, session->bytes, sizeof(session->bytes));
-	effect->session.original = session->tuples[DIRECTION_ORIGINAL];
-	effect->session.reply = session->tuples[DIRECTION_REPLY];
+	effect->session.original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
+	effect->session.reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 }
 
 void engine_end_session(struct engine *engine, uint32_t index)
 {
 	const struct session *session = table_session(&engine->table, index);
+	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 
 	if (session->flags & SESSION_CONFIRMED) {
 		session_announce(engine, index, SESSION_DESTROY);
@@ -63,8 +66,7 @@ void engine_end_session(struct engine *engine, uint32_t index)
 	}
 	table_unlink(&engine->table, index);
 	if (session->mapping != MAPPING_NONE)
-		mapping_release(engine->mappings, session->mapping, &session->tuples[DIRECTION_REPLY].source,
-				engine->now);
+		mapping_release(engine->mappings, session->mapping, &reply.source, engine->now);
 	table_release(&engine->table, index);
 }
 

@@ -3,10 +3,10 @@
  * One tracked session: the unit of the table, of the state file and of every
  * listing.
  *
- * tuples[ORIGINAL] is what the first packet carried when it arrived;
- * tuples[REPLY] is what its answer carries when it arrives. A packet in direction
- * d comes in as tuples[d] and goes out as the inverse of tuples[opposite of d];
- * the difference between the two is the translation.
+ * Its original tuple is what the first packet carried when it arrived; its reply
+ * tuple is what the answer carries when it arrives. A packet in direction d comes in
+ * as the tuple of d and goes out as the inverse of the opposite direction's; the
+ * difference between the two is the translation. table_tuple() gives a tuple.
  */
 #ifndef SLUICE_CONNTRACK_SESSION_H
 #define SLUICE_CONNTRACK_SESSION_H
@@ -28,34 +28,33 @@
 enum session_flag {
 	SESSION_SEEN_REPLY = 1,
 	SESSION_ASSURED = 2,
-	SESSION_RELATED = 4,  /* admitted by a mapping or an expectation, not by a rule */
-	SESSION_LOCAL = 8,    /* the router itself is one end */
+	SESSION_RELATED = 4, /* admitted by a mapping or an expectation, not by a rule */
+	SESSION_LOCAL = 8,   /* the router itself is one end */
 	SESSION_CONFIRMED = 16,
 };
 
 struct session {
 	struct tuple tuples[2];
-	uint32_t hash_next[4]; /* chains of the original, reply, middle and peer node */
+	uint32_t hash_next[4];		   /* chains of the original, reply, middle and peer node */
 	uint32_t peer_previous, peer_next; /* others of the same external endpoint and peer address */
 	union track track;
 	uint64_t packets[2], bytes[2];
 	uint32_t generation; /* odd while the slot is in use */
 	uint32_t list_previous, list_next;
-	uint32_t refreshed; /* table ticks */
-	uint32_t mapping;   /* MAPPING_NONE: no external port held */
-	uint32_t source, destination;		/* their tallies; valid once confirmed */
-	uint32_t crowd_previous, crowd_next;	/* the source's other expendable sessions */
-	uint32_t rule;	    /* place of the accepting rule, 0: none */
-	uint32_t mark;	    /* ct mark */
+	uint32_t refreshed;		     /* table ticks */
+	uint32_t mapping;		     /* MAPPING_NONE: no external port held */
+	uint32_t source, destination;	     /* their tallies; valid once confirmed */
+	uint32_t crowd_previous, crowd_next; /* the source's other expendable sessions */
+	uint32_t rule;			     /* place of the accepting rule, 0: none */
+	uint32_t mark;			     /* ct mark */
 	uint16_t path_mtu;
-	uint8_t list;	    /* enum timeout, LIST_UNCONFIRMED or LIST_FREE */
+	uint8_t list; /* enum timeout, LIST_UNCONFIRMED or LIST_FREE */
 	uint8_t flags;
 };
 
-/* What leaves for a packet of @direction that came in as tuples[@direction]. */
-static inline struct tuple session_translated(const struct session *session, enum direction direction)
+static inline uint8_t session_protocol(const struct session *session)
 {
-	return tuple_invert(&session->tuples[direction_opposite(direction)]);
+	return session->tuples[DIRECTION_ORIGINAL].protocol;
 }
 
 static inline bool session_translates_source(const struct session *session, enum direction direction)

@@ -78,18 +78,20 @@ void snapshot_status(const struct engine *engine, struct snapshot_status *status
 
 static void copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy)
 {
-	const struct session *session = table_session(&engine->table, index);
+	const struct table *table = &engine->table;
+	const struct session *session = table_session(table, index);
 	enum timeout timeout = session_timeout(session);
 	uint32_t idle = (table_ticks(&engine->table, now) - session->refreshed) / (1000 / TABLE_TICK_MS);
 	uint32_t allowed = engine_timeout_ticks(engine, timeout) / (1000 / TABLE_TICK_MS);
 
 	*copy = (struct snapshot_session){
 		.handle = table_handle(&engine->table, index),
-		.tuples = { session->tuples[0], session->tuples[1] },
+		.tuples = { table_tuple(table, session, DIRECTION_ORIGINAL),
+			    table_tuple(table, session, DIRECTION_REPLY) },
 		.packets = { session->packets[0], session->packets[1] },
 		.bytes = { session->bytes[0], session->bytes[1] },
 		.state = timeout,
-		.state_name = track_state_name(session->tuples[0].protocol, &session->track, timeout),
+		.state_name = track_state_name(session_protocol(session), &session->track, timeout),
 		.timeout_s = allowed > idle ? allowed - idle : 0,
 		.assured = session->flags & SESSION_ASSURED,
 		.seen_reply = session->flags & SESSION_SEEN_REPLY,

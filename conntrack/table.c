@@ -55,15 +55,24 @@ uint32_t table_bytes_each(const struct table *table)
 			  ((uint64_t)table->bucket_mask + 1) * sizeof(*table->buckets) / table->capacity);
 }
 
+bool table_set_tuples(struct table *table, uint32_t index, const struct tuple *original, const struct tuple *reply)
+{
+	struct session *session = &table->sessions[index];
+
+	session->tuples[DIRECTION_ORIGINAL] = *original;
+	session->tuples[DIRECTION_REPLY] = *reply;
+	return true;
+}
+
 /* -------------------------------------------------------------------- hash */
 
 /* Between prerouting and forward: translated destination, source as it arrived. */
-static struct tuple session_middle(const struct session *session)
+static struct tuple session_middle(const struct table *table, const struct session *session)
 {
 	return (struct tuple){
-		.source = session->tuples[DIRECTION_ORIGINAL].source,
-		.destination = session->tuples[DIRECTION_REPLY].source,
-		.protocol = session->tuples[DIRECTION_ORIGINAL].protocol,
+		.source = table_tuple(table, session, DIRECTION_ORIGINAL).source,
+		.destination = table_tuple(table, session, DIRECTION_REPLY).source,
+		.protocol = session_protocol(session),
 	};
 }
 
@@ -91,22 +100,34 @@ static struct tuple peer_key(uint8_t protocol, const struct endpoint *external, 
 	};
 }
 
-static struct tuple session_peer_key(const struct session *session)
+static struct tuple session_peer_key(const struct table *table, const struct session *session)
 {
-	const struct tuple *reply = &session->tuples[DIRECTION_REPLY];
+	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
 
-	return peer_key(reply->protocol, &reply->destination, &reply->source.address);
+	return peer_key(reply.protocol, &reply.destination, &reply.source.address);
 }
 
 static uint32_t bucket_of_node(const struct table *table, const struct session *session, unsigned int kind)
 {
 	struct tuple key;
 
-	if (kind < NODE_MIDDLE)
-		return bucket_of(table, &session->tuples[kind]);
-	key = session_middle(session);
-	key = kind == NODE_MIDDLE ? tuple_ordered(&key) : session_peer_key(session);
+	if (kind < NODE_MIDDLE) {
+		key = table_tuple(table, session, (enum direction)kind);
+	} else if (kind == NODE_MIDDLE) {
+		key = session_middle(table, session);
+		key = tuple_ordered(&key);
+	} else {
+		key = session_peer_key(table, session);
+	}
 	return bucket_of(table, &key);
+}
+
+static bool is_tuple(const struct table *table, const struct session *session, enum direction direction,
+		     const struct tuple *tuple)
+{
+	struct tuple own = table_tuple(table, session, direction);
+
+	return tuple_equal(&own, tuple);
 }
 
 uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction)
@@ -117,7 +138,7 @@ uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum
 		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
 		const struct session *session = &table->sessions[index];
 
-		if (kind < NODE_MIDDLE && tuple_equal(&session->tuples[kind], tuple)) {
+		if (kind < NODE_MIDDLE && is_tuple(table, session, (enum direction)kind, tuple)) {
 			*direction = (enum direction)kind;
 			return index;
 		}
@@ -137,7 +158,7 @@ static uint32_t lookup_middle_node(const struct table *table, const struct tuple
 		const struct session *session = &table->sessions[index];
 
 		if (kind == NODE_MIDDLE) {
-			struct tuple middle = session_middle(session), back = tuple_invert(&middle);
+			struct tuple middle = session_middle(table, session), back = tuple_invert(&middle);
 
 			if (tuple_equal(&middle, tuple) || tuple_equal(&back, tuple)) {
 				*direction = tuple_equal(&middle, tuple) ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
@@ -174,7 +195,7 @@ static uint32_t lookup_peer_node(const struct table *table, const struct tuple *
 		struct tuple own;
 
 		if (kind == NODE_PEER) {
-			own = session_peer_key(session);
+			own = session_peer_key(table, session);
 			if (tuple_equal(&own, key))
 				return index;
 		}
@@ -216,7 +237,7 @@ static void unlink_node(struct table *table, uint32_t index, unsigned int kind)
 static void link_peer(struct table *table, uint32_t index)
 {
 	struct session *session = &table->sessions[index];
-	struct tuple key = session_peer_key(session);
+	struct tuple key = session_peer_key(table, session);
 	uint32_t first = lookup_peer_node(table, &key);
 
 	session->peer_previous = first;

@@ -67,6 +67,32 @@ static inline uint32_t table_ticks(const struct table *table, struct mono now)
 	return (uint32_t)(mono_ms_between(table->epoch, now) / TABLE_TICK_MS);
 }
 
+/* What the session's packets of @direction carry when they arrive. */
+static inline struct tuple table_tuple(const struct table *table, const struct session *session,
+				       enum direction direction)
+{
+	(void)table;
+	return session->tuples[direction];
+}
+
+/* What leaves for a packet that came in as the tuple of @direction. */
+static inline struct tuple table_translated(const struct table *table, const struct session *session,
+					    enum direction direction)
+{
+	struct tuple answer = table_tuple(table, session, direction_opposite(direction));
+
+	return tuple_invert(&answer);
+}
+
+/**
+ * table_set_tuples() - name a reserved session that is not linked
+ * @reply: differs from the inverse of @original where something is translated; may be
+ *	set again as long as the session is not linked
+ *
+ * Return: false when there is no room for another translated address.
+ */
+bool table_set_tuples(struct table *table, uint32_t index, const struct tuple *original, const struct tuple *reply);
+
 /**
  * table_lookup() - the session that a packet with this very tuple belongs to
  * @direction: receives the packet's direction

@@ -87,29 +87,31 @@ static const char *check_lists(const struct table *table)
 
 /* ------------------------------------------------------------------- hash */
 
-static struct tuple peer_key(const struct session *session)
+static struct tuple peer_key(const struct table *table, const struct session *session)
 {
+	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
+
 	return (struct tuple){
-		.source = { .address = session->tuples[DIRECTION_REPLY].source.address },
-		.destination = session->tuples[DIRECTION_REPLY].destination,
-		.protocol = session->tuples[DIRECTION_REPLY].protocol,
+		.source = { .address = reply.source.address },
+		.destination = reply.destination,
+		.protocol = reply.protocol,
 		.zero = 1,
 	};
 }
 
 /* What the node of that kind stands under. */
-static struct tuple node_key(const struct session *session, unsigned int kind)
+static struct tuple node_key(const struct table *table, const struct session *session, unsigned int kind)
 {
 	struct tuple middle = {
-		.source = session->tuples[DIRECTION_ORIGINAL].source,
-		.destination = session->tuples[DIRECTION_REPLY].source,
-		.protocol = session->tuples[DIRECTION_ORIGINAL].protocol,
+		.source = table_tuple(table, session, DIRECTION_ORIGINAL).source,
+		.destination = table_tuple(table, session, DIRECTION_REPLY).source,
+		.protocol = session_protocol(session),
 	};
 
 	if (kind < NODE_MIDDLE)
-		return session->tuples[kind];
+		return table_tuple(table, session, (enum direction)kind);
 	if (kind == NODE_PEER)
-		return peer_key(session);
+		return peer_key(table, session);
 	return memcmp(&middle.source, &middle.destination, sizeof(middle.source)) <= 0 ? middle : tuple_invert(&middle);
 }
 
@@ -148,7 +150,7 @@ static const char *check_chains(const struct table *table)
 
 			INVARIANT(is_used(table, index), "the hash holds a free slot");
 			INVARIANT(has_node(session, kind), "the hash holds a node that its session must not have");
-			key = node_key(session, kind);
+			key = node_key(table, session, kind);
 			INVARIANT((hash_tuple(table->hash_key, &key) & table->bucket_mask) == bucket,
 				  "a node stands in the wrong chain");
 			INVARIANT(++found <= expected, "the hash holds too many nodes, or a ring");
@@ -159,9 +161,9 @@ static const char *check_chains(const struct table *table)
 	return NULL;
 }
 
-static bool same_translation(const struct session *a, const struct session *b)
+static bool same_translation(const struct table *table, const struct session *a, const struct session *b)
 {
-	struct tuple first = node_key(a, NODE_MIDDLE), second = node_key(b, NODE_MIDDLE);
+	struct tuple first = node_key(table, a, NODE_MIDDLE), second = node_key(table, b, NODE_MIDDLE);
 
 	return session_nat(a) == SESSION_NAT_BOTH && session_nat(b) == SESSION_NAT_BOTH && tuple_equal(&first, &second);
 }
@@ -177,10 +179,13 @@ static const char *check_unique(const struct table *table)
 
 			if (!is_used(table, j))
 				continue;
-			for (unsigned int pair = 0; pair < 4; pair++)
-				INVARIANT(!tuple_equal(&a->tuples[pair & 1], &b->tuples[pair >> 1]),
-					  "two sessions answer to the same tuple");
-			INVARIANT(!same_translation(a, b), "two sessions look the same between the hooks");
+			for (unsigned int pair = 0; pair < 4; pair++) {
+				struct tuple one = table_tuple(table, a, (enum direction)(pair & 1));
+				struct tuple other = table_tuple(table, b, (enum direction)(pair >> 1));
+
+				INVARIANT(!tuple_equal(&one, &other), "two sessions answer to the same tuple");
+			}
+			INVARIANT(!same_translation(table, a, b), "two sessions look the same between the hooks");
 		}
 	}
 	return NULL;
@@ -200,12 +205,12 @@ static const char *check_peers(const struct table *table)
 		holders++;
 		if (first->peer_previous != SESSION_NONE)
 			continue;
-		key = peer_key(first);
+		key = peer_key(table, first);
 		reached++;
 		for (uint32_t next = first->peer_next; next != SESSION_NONE; next = table->sessions[next].peer_next) {
 			INVARIANT(is_used(table, next) && table->sessions[next].mapping != MAPPING_NONE,
 				  "one without a mapping is linked to a peer");
-			other = peer_key(&table->sessions[next]);
+			other = peer_key(table, &table->sessions[next]);
 			INVARIANT(tuple_equal(&key, &other), "sessions of different peers are linked");
 			INVARIANT(table->sessions[next].peer_previous == previous, "a peer's links disagree");
 			INVARIANT(++reached <= table->capacity, "a peer's sessions form a ring");
@@ -214,7 +219,7 @@ static const char *check_peers(const struct table *table)
 		for (uint32_t later = index + 1; later < table->untouched; later++) {
 			if (!is_used(table, later) || !has_node(&table->sessions[later], NODE_PEER))
 				continue;
-			other = peer_key(&table->sessions[later]);
+			other = peer_key(table, &table->sessions[later]);
 			INVARIANT(!tuple_equal(&key, &other), "a peer has two places in the hash");
 		}
 	}
@@ -291,8 +296,9 @@ static const char *check_entry(const struct engine *engine, const struct tally *
 
 	for (uint32_t index = 0; index < engine->table.untouched; index++) {
 		const struct session *session = table_session(&engine->table, index);
-		const struct tuple *tuple = &session->tuples[by_source ? DIRECTION_ORIGINAL : DIRECTION_REPLY];
-		struct address key = tally_key(&tuple->source.address);
+		struct tuple tuple =
+		    table_tuple(&engine->table, session, by_source ? DIRECTION_ORIGINAL : DIRECTION_REPLY);
+		struct address key = tally_key(&tuple.source.address);
 
 		if (!is_counted(&engine->table, index) || entry_of(session, by_source) != entry)
 			continue;

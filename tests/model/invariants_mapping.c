@@ -19,19 +19,19 @@ static bool is_session(const struct engine *engine, uint32_t index)
 static const char *check_session(const struct engine *engine, const struct session *session)
 {
 	const struct mapping *mapping = &engine->mappings->list[session->mapping];
-	const struct tuple *original = &session->tuples[DIRECTION_ORIGINAL];
-	const struct tuple *reply = &session->tuples[DIRECTION_REPLY];
-	struct endpoint part = mapping_peer_part((enum behaviour)mapping->behaviour, &reply->source);
+	const struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
+	const struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+	struct endpoint part = mapping_peer_part((enum behaviour)mapping->behaviour, &reply.source);
 	struct endpoint internal;
 
 	INVARIANT(is_live(engine->mappings, session->mapping) && !mapping->held,
 		  "a session holds a mapping that is gone or at rest");
 	internal = mapping_internal(engine->mappings, session->mapping);
-	INVARIANT(mapping->protocol == reply->protocol, "a session holds a mapping of another protocol");
-	INVARIANT(endpoint_equal(&mapping->external, &reply->destination),
+	INVARIANT(mapping->protocol == reply.protocol, "a session holds a mapping of another protocol");
+	INVARIANT(endpoint_equal(&mapping->external, &reply.destination),
 		  "a session's answers go to another endpoint than its mapping's");
-	INVARIANT(address_equal(&internal.address, &original->source.address) &&
-		      (!protocol_has_ports(mapping->protocol) || internal.port.raw == original->source.port.raw),
+	INVARIANT(address_equal(&internal.address, &original.source.address) &&
+		      (!protocol_has_ports(mapping->protocol) || internal.port.raw == original.source.port.raw),
 		  "a session holds the mapping of another inside endpoint");
 	INVARIANT(endpoint_equal(&mapping->peer, &part), "a session holds a mapping bound to another peer");
 	return NULL;

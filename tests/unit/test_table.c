@@ -89,8 +89,7 @@ static void insert(struct table *table, struct model *model, struct mono now)
 	assert_int_not_equal(index, SESSION_NONE);
 	while (model->entries[slot].used)
 		slot++;
-	table_session(table, index)->tuples[0] = original;
-	table_session(table, index)->tuples[1] = reply;
+	assert_true(table_set_tuples(table, index, &original, &reply));
 	if (snat)
 		table_session(table, index)->mapping = 7;
 	table_link(table, index);
@@ -142,8 +141,8 @@ static void check_whole(const struct table *table, const struct model *model)
 			assert_int_equal(direction, d);
 		}
 		if (session_nat(session) == SESSION_NAT_BOTH) {
-			middle = session->tuples[0];
-			middle.destination = session->tuples[1].source;
+			middle = table_tuple(table, session, DIRECTION_ORIGINAL);
+			middle.destination = table_tuple(table, session, DIRECTION_REPLY).source;
 			assert_int_not_equal(table_lookup_middle(table, &middle, &direction), SESSION_NONE);
 			middle = tuple_invert(&middle);
 			assert_int_not_equal(table_lookup_middle(table, &middle, &direction), SESSION_NONE);
