@@ -42,6 +42,8 @@ static enum reason decide_source(struct passage *passage)
 
 	if (passage->has_snat)
 		return nat_source(passage, &passage->snat);
+	if (hook == HOOK_FORWARD && enter_hairpin(passage, &hairpin))
+		return nat_source(passage, &hairpin);
 	/*
 	 * Hairpinning (RFC 4787 REQ-9): a packet that goes back where it came from by
 	 * way of an external address carries that address as its source, else the
@@ -55,17 +57,20 @@ static enum reason decide_source(struct passage *passage)
 	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
 }
 
-/* Would its answers, or its packets between two hooks, be taken for another session's? */
-static bool clashes(const struct passage *passage)
+bool create_clashes(const struct table *table, const struct tuple *original, const struct tuple *reply)
 {
-	const struct table *table = &passage->engine->table;
-	const struct session *session = passage->session;
-	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
-	enum direction ignored;
+	struct tuple middle = { original->source, reply->source, original->protocol, 0 };
+	enum direction direction;
+	uint32_t index = table_lookup(table, reply, &direction);
 
-	return table_lookup(table, &reply, &ignored) != SESSION_NONE ||
-	       (session_nat(session) == SESSION_NAT_BOTH &&
-		table_lookup_middle(table, &passage->context.view, &ignored) != SESSION_NONE);
+	/* A hole gives way to the session that it was made for. */
+	if (index != SESSION_NONE &&
+	    !(direction == DIRECTION_ORIGINAL && table_session(table, index)->flags & SESSION_HOLE))
+		return true;
+	/* Translated at both ends? */
+	return !endpoint_equal(&original->source, &reply->destination) &&
+	       !endpoint_equal(&original->destination, &reply->source) &&
+	       table_lookup_middle(table, &middle, &direction) != SESSION_NONE;
 }
 
 /*
@@ -76,6 +81,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 {
 	struct engine *engine = passage->engine;
 	enum hook hook = passage->meta->hook;
+	struct tuple reply;
 	enum reason reason;
 	uint32_t index;
 
@@ -90,8 +96,13 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 			return reason;
 	}
 	reason = decide_source(passage);
-	if (reason == REASON_NONE && clashes(passage))
-		reason = REASON_TUPLE_CLASH;
+	if (reason == REASON_NONE && passage->session->flags & SESSION_ENTERED)
+		reason = enter_settle(passage);
+	if (reason == REASON_NONE) {
+		reply = table_tuple(&engine->table, passage->session, DIRECTION_REPLY);
+		if (create_clashes(&engine->table, &passage->original, &reply))
+			reason = REASON_TUPLE_CLASH;
+	}
 	if (reason != REASON_NONE) {
 		cancel(passage);
 		return reason;
@@ -100,13 +111,14 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		passage->session->flags |= SESSION_LOCAL;
 	passage->session->rule = place_of_rule(engine, passage->rule);
 	passage->session->mark = passage->context.ct_mark;
+	enter_begin(engine, passage->session);
 	table_link(&engine->table, passage->index);
 	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
 	admit_count(engine, passage->index);
 	engine->counters.created++;
 	session_count(passage);
 	session_announce(engine, passage->index, SESSION_NEW);
-	return REASON_NONE;
+	return passage->session->flags & SESSION_HOLE ? REASON_FILTERED : REASON_NONE;
 }
 
 /* Reserves the session of a first packet that prerouting decided something about. */

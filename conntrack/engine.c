@@ -41,6 +41,12 @@ static void find_session(struct passage *passage)
 	if (passage->index == SESSION_NONE)
 		return;
 	passage->session = table_session(table, passage->index);
+	/* Sent to itself by way of its external endpoint: on its way it looks like its own answer. */
+	if (!(passage->session->flags & SESSION_CONFIRMED) &&
+	    endpoint_equal(&passage->packet.tuple.source, &passage->packet.tuple.destination)) {
+		passage->direction = DIRECTION_ORIGINAL;
+		passage->arrived_translated = true;
+	}
 	passage->original = table_tuple(table, passage->session, passage->direction);
 }
 
@@ -235,6 +241,8 @@ static enum reason process_settling(struct passage *passage)
 {
 	if (passage->meta->hook == HOOK_FORWARD && is_link_advice(&passage->packet))
 		return REASON_ICMP_FORBIDDEN;
+	if (passage->session && passage->session->flags & SESSION_HOLE)
+		return REASON_FILTERED;
 	if (passage->session && (passage->session->flags & SESSION_CONFIRMED)) {
 		/* Routed before its destination was translated: too late for that now. */
 		if (!passage->arrived_translated && passage->meta->hook != HOOK_OUTPUT &&
@@ -271,13 +279,18 @@ static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 {
 	struct endpoint internal = mapping_internal(passage->engine->mappings, mapping);
 
-	if (!nat_admits(passage))
+	enum reason reason;
+
+	if (!enter_may_reserve(passage))
 		return REASON_FILTERED;
 	if (answers_nobody(passage, &internal))
 		return REASON_INVALID;
 	passage->context.view.destination = internal;
 	passage->context.ct_state = CT_STATE_RELATED;
-	return reserve(passage);
+	reason = reserve(passage);
+	if (reason == REASON_NONE)
+		passage->session->flags |= SESSION_ENTERED;
+	return reason;
 }
 
 static enum reason prerouting_new(struct passage *passage)
@@ -297,8 +310,7 @@ static enum reason prerouting_new(struct passage *passage)
 		return reason;
 	if (passage->has_dnat)
 		return reserve(passage);
-	mapping = mapping_lookup_external(engine->mappings, passage->original.protocol, &passage->original.destination,
-					  &passage->original.source);
+	mapping = enter_lookup(passage);
 	if (mapping != MAPPING_NONE)
 		return enter_mapping(passage, mapping);
 	/* Later hooks must see the mark: the session carries it there. */
@@ -313,6 +325,12 @@ static enum reason process_prerouting(struct passage *passage)
 
 	if (!passage->session)
 		return prerouting_new(passage);
+	if (passage->session->flags & SESSION_HOLE) {
+		session_describe(passage, CT_STATE_NEW);
+		reason = enter_hole(passage);
+		if (reason != REASON_NONE)
+			return reason;
+	}
 	leaves = table_translated(&passage->engine->table, passage->session, passage->direction);
 	if (answers_nobody(passage, &leaves.destination))
 		return REASON_INVALID;

@@ -113,6 +113,9 @@ void engine_end_session(struct engine *engine, uint32_t index);
 /* Reserves the session of a first packet whose destination is translated. */
 enum reason create_reserve(struct passage *passage);
 
+/* Would its answers, or its packets between two hooks, be taken for another session's? */
+bool create_clashes(const struct table *table, const struct tuple *original, const struct tuple *reply);
+
 /* Makes the session of a judged first packet, or confirms the one that was reserved. */
 enum reason create_commit(struct passage *passage, const union track *track, const struct track_result *opened);
 
@@ -159,8 +162,32 @@ enum reason nat_local(struct passage *passage);
 /* Gives back what nat_source() or nat_local() took, as if it never was. */
 void nat_cancel(struct passage *passage);
 
-/* May this peer open a session from outside to an endpoint that is mapped? (RFC 4787 section 5) */
-bool nat_admits(const struct passage *passage);
+/* ------------------------------------------------------------------- enter.c */
+
+/* The mapping whose external endpoint the packet was sent to, or MAPPING_NONE. */
+uint32_t enter_lookup(const struct passage *passage);
+
+/* May its session be reserved? A host inside is judged by enter_settle(), in forward. */
+bool enter_may_reserve(const struct passage *passage);
+
+/* The source translation of a hairpinned packet that no rule translates; false: it needs none. */
+bool enter_hairpin(const struct passage *passage, struct nat_request *request);
+
+/**
+ * enter_settle() - is the sender admitted, now that its external endpoint is known?
+ *
+ * Return: REASON_NONE, also when the session has become a hole: then the packet itself
+ * must be dropped as filtered.
+ */
+enum reason enter_settle(struct passage *passage);
+
+/* A session begins: holds the mapping that it entered by; the hole that waits for it ends. */
+void enter_begin(struct engine *engine, struct session *session);
+/* It ends. */
+void enter_end(struct engine *engine, const struct session *session);
+
+/* A packet of a hole: REASON_NONE when its session is admitted by now. */
+enum reason enter_hole(struct passage *passage);
 
 /* ------------------------------------------------------------------- admit.c */
 

@@ -208,17 +208,23 @@ static bool table_has_address(const struct link_table *links, const struct addre
 	return false;
 }
 
+/* Does the session hold a mapping on @address? */
+static bool lives_on(const struct table *table, const struct session *session, const struct address *address)
+{
+	struct tuple original = table_tuple(table, session, DIRECTION_ORIGINAL);
+	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
+
+	return (session->mapping != MAPPING_NONE && address_equal(&reply.destination.address, address)) ||
+	       (session->flags & SESSION_ENTERED && address_equal(&original.destination.address, address));
+}
+
 /* Sessions on an external address that the machine no longer has cannot go on. */
 static void end_address(struct engine *engine, const struct address *address)
 {
 	for (uint32_t index = 0; index < engine->table.untouched; index++) {
 		const struct session *session = table_session(&engine->table, index);
-		struct tuple reply;
 
-		if (session->list == LIST_FREE || session->mapping == MAPPING_NONE)
-			continue;
-		reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
-		if (address_equal(&reply.destination.address, address))
+		if (session->list != LIST_FREE && lives_on(&engine->table, session, address))
 			engine_end_session(engine, index);
 	}
 	mappings_end_address(engine->mappings, address);

@@ -121,6 +121,9 @@ uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request
 uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
 			 const struct endpoint *external, enum reason *reason);
 
+/* One session more shares the mapping, or takes it back from its hold time: one mapping_release() is owed. */
+void mapping_use(struct mappings *mappings, uint32_t index, const struct endpoint *peer);
+
 /**
  * mapping_release() - one session less
  * @peer: of that session, as in the request

@@ -111,9 +111,6 @@ uint32_t mapping_match_internal(const struct mappings *mappings, uint32_t index,
 uint32_t mapping_find_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
 			       enum behaviour behaviour, const struct endpoint *peer);
 
-/* One session more: shares a mapping, or takes it back from its hold time. */
-void mapping_use(struct mappings *mappings, uint32_t index, const struct endpoint *peer);
-
 /* Is there room for one mapping more? */
 bool mappings_have_room(const struct mappings *mappings);
 

@@ -118,9 +118,12 @@ static bool in_use(void *context, uint8_t protocol, const struct endpoint *exter
 {
 	const struct engine *engine = context;
 	struct tuple reply = { .source = *peer, .destination = *external, .protocol = protocol };
-	enum direction ignored;
+	enum direction direction;
+	uint32_t index = table_lookup(&engine->table, &reply, &direction);
 
-	return table_lookup(&engine->table, &reply, &ignored) != SESSION_NONE;
+	/* A hole gives way to the session that it was made for. */
+	return index != SESSION_NONE &&
+	       !(direction == DIRECTION_ORIGINAL && table_session(&engine->table, index)->flags & SESSION_HOLE);
 }
 
 static struct mapping_request mapping_request_for(struct passage *passage)
@@ -130,7 +133,7 @@ static struct mapping_request mapping_request_for(struct passage *passage)
 	return (struct mapping_request){
 		.protocol = passage->original.protocol,
 		.internal = passage->original.source,
-		.peer = passage->context.view.destination,
+		.peer = table_peer(&passage->engine->table, passage->session),
 		.behaviour = settings->mapping,
 		.paired = settings->pooling_paired,
 		.preserve = settings->port_preservation,
@@ -164,14 +167,14 @@ static enum reason acquire(struct passage *passage, struct mapping_request *requ
 		if (session->mapping == MAPPING_NONE)
 			return reason;
 		external = mapping_external(mappings, session->mapping);
-		reply =
-		    (struct tuple){ .source = request->peer, .destination = external, .protocol = request->protocol };
+		reply = tuple_invert(&passage->context.view);
+		reply.destination = external;
 		if (!table_set_tuples(&passage->engine->table, passage->index, &passage->original, &reply)) {
 			mapping_cancel(mappings, session->mapping, &request->peer);
 			session->mapping = MAPPING_NONE;
 			return REASON_TABLE_FULL;
 		}
-		if (!in_use(passage->engine, request->protocol, &external, &request->peer))
+		if (!in_use(passage->engine, request->protocol, &external, &reply.source))
 			return REASON_NONE;
 		nat_cancel(passage);
 		request->preserve = false;
@@ -228,27 +231,11 @@ enum reason nat_local(struct passage *passage)
 void nat_cancel(struct passage *passage)
 {
 	struct session *session = passage->session;
-	struct tuple reply;
+	struct endpoint peer;
 
 	if (session->mapping == MAPPING_NONE)
 		return;
-	reply = table_tuple(&passage->engine->table, session, DIRECTION_REPLY);
-	mapping_cancel(passage->engine->mappings, session->mapping, &reply.source);
+	peer = table_peer(&passage->engine->table, session);
+	mapping_cancel(passage->engine->mappings, session->mapping, &peer);
 	session->mapping = MAPPING_NONE;
-}
-
-bool nat_admits(const struct passage *passage)
-{
-	const struct engine *engine = passage->engine;
-	const struct tuple *tuple = &passage->original;
-
-	switch (engine->settings.filtering) {
-	case BEHAVIOUR_ENDPOINT_INDEPENDENT:
-		return true;
-	case BEHAVIOUR_ADDRESS_DEPENDENT:
-		return table_knows_peer(&engine->table, tuple->protocol, &tuple->destination, &tuple->source.address);
-	case BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT:
-		break; /* then the peer's packets have a session already */
-	}
-	return false;
 }

@@ -58,7 +58,7 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 void engine_end_session(struct engine *engine, uint32_t index)
 {
 	const struct session *session = table_session(&engine->table, index);
-	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+	struct endpoint peer = table_peer(&engine->table, session);
 
 	if (session->flags & SESSION_CONFIRMED) {
 		session_announce(engine, index, SESSION_DESTROY);
@@ -66,7 +66,8 @@ void engine_end_session(struct engine *engine, uint32_t index)
 	}
 	table_unlink(&engine->table, index);
 	if (session->mapping != MAPPING_NONE)
-		mapping_release(engine->mappings, session->mapping, &reply.source, engine->now);
+		mapping_release(engine->mappings, session->mapping, &peer, engine->now);
+	enter_end(engine, session);
 	table_release(&engine->table, index);
 }
 

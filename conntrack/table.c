@@ -103,8 +103,9 @@ static struct tuple peer_key(uint8_t protocol, const struct endpoint *external, 
 static struct tuple session_peer_key(const struct table *table, const struct session *session)
 {
 	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
+	struct endpoint peer = table_peer(table, session);
 
-	return peer_key(reply.protocol, &reply.destination, &reply.source.address);
+	return peer_key(reply.protocol, &reply.destination, &peer.address);
 }
 
 static uint32_t bucket_of_node(const struct table *table, const struct session *session, unsigned int kind)

@@ -84,6 +84,14 @@ static inline struct tuple table_translated(const struct table *table, const str
 	return tuple_invert(&answer);
 }
 
+/* The other end as the outside of the session's own mapping sees it. */
+static inline struct endpoint table_peer(const struct table *table, const struct session *session)
+{
+	if (session->flags & SESSION_ENTERED)
+		return table_tuple(table, session, DIRECTION_ORIGINAL).destination;
+	return table_tuple(table, session, DIRECTION_REPLY).source;
+}
+
 /**
  * table_set_tuples() - name a reserved session that is not linked
  * @reply: differs from the inverse of @original where something is translated; may be

@@ -92,7 +92,7 @@ static struct tuple peer_key(const struct table *table, const struct session *se
 	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
 
 	return (struct tuple){
-		.source = { .address = reply.source.address },
+		.source = { .address = table_peer(table, session).address },
 		.destination = reply.destination,
 		.protocol = reply.protocol,
 		.zero = 1,

@@ -21,7 +21,8 @@ static const char *check_session(const struct engine *engine, const struct sessi
 	const struct mapping *mapping = &engine->mappings->list[session->mapping];
 	const struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
 	const struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
-	struct endpoint part = mapping_peer_part((enum behaviour)mapping->behaviour, &reply.source);
+	const struct endpoint peer = table_peer(&engine->table, session);
+	struct endpoint part = mapping_peer_part((enum behaviour)mapping->behaviour, &peer);
 	struct endpoint internal;
 
 	INVARIANT(is_live(engine->mappings, session->mapping) && !mapping->held,
@@ -35,6 +36,19 @@ static const char *check_session(const struct engine *engine, const struct sessi
 		  "a session holds the mapping of another inside endpoint");
 	INVARIANT(endpoint_equal(&mapping->peer, &part), "a session holds a mapping bound to another peer");
 	return NULL;
+}
+
+/* The mapping that a session entered by, beside its own. */
+static uint32_t entered(const struct engine *engine, uint32_t index)
+{
+	const struct session *session = &engine->table.sessions[index];
+	struct tuple original, reply;
+
+	if (!is_session(engine, index) || !(session->flags & SESSION_ENTERED) || !(session->flags & SESSION_CONFIRMED))
+		return MAPPING_NONE;
+	original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
+	reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+	return mapping_lookup_external(engine->mappings, original.protocol, &original.destination, &reply.destination);
 }
 
 static const char *check_uses(const struct engine *engine)
@@ -56,7 +70,8 @@ static const char *check_uses(const struct engine *engine)
 		uint32_t uses = 0;
 
 		for (uint32_t index = 0; index < engine->table.untouched; index++)
-			uses += is_session(engine, index) && engine->table.sessions[index].mapping == i;
+			uses += (is_session(engine, index) && engine->table.sessions[index].mapping == i) +
+				(entered(engine, index) == i);
 		if (!is_live(mappings, i) || mappings->list[i].held)
 			INVARIANT(uses == 0, "a mapping at rest or gone is in use");
 		else
