@@ -279,10 +279,10 @@ static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 {
 	struct endpoint internal = mapping_internal(passage->engine->mappings, mapping);
 
-	enum reason reason;
+	enum reason reason = enter_may_reserve(passage);
 
-	if (!enter_may_reserve(passage))
-		return REASON_FILTERED;
+	if (reason != REASON_NONE)
+		return reason;
 	if (answers_nobody(passage, &internal))
 		return REASON_INVALID;
 	passage->context.view.destination = internal;
@@ -375,6 +375,10 @@ static enum reason process(struct passage *passage, uint8_t *bytes, size_t lengt
 		return reason;
 	if (!meta->checksum_verified && !meta->checksum_unfinished && !packet_checksum_valid(&passage->packet))
 		return REASON_BAD_L4_CHECKSUM;
+	/* Nobody out there sends to himself by way of a gateway (RFC 1122 section 3.2.1.3). */
+	if (meta->hook == HOOK_PREROUTING &&
+	    address_equal(&passage->packet.tuple.source.address, &passage->packet.tuple.destination.address))
+		return REASON_MARTIAN;
 	passage->original = passage->context.view = passage->packet.tuple;
 	find_interfaces(passage);
 	if (packet_is_icmp_error(&passage->packet))

@@ -167,8 +167,8 @@ void nat_cancel(struct passage *passage);
 /* The mapping whose external endpoint the packet was sent to, or MAPPING_NONE. */
 uint32_t enter_lookup(const struct passage *passage);
 
-/* May its session be reserved? A host inside is judged by enter_settle(), in forward. */
-bool enter_may_reserve(const struct passage *passage);
+/* REASON_NONE when its session may be reserved. A host inside is judged by enter_settle(), in forward. */
+enum reason enter_may_reserve(const struct passage *passage);
 
 /* The source translation of a hairpinned packet that no rule translates; false: it needs none. */
 bool enter_hairpin(const struct passage *passage, struct nat_request *request);

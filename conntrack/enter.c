@@ -35,9 +35,6 @@ static bool admits(const struct engine *engine, uint8_t protocol, const struct e
 	struct tuple answer = { .source = *peer, .destination = *external, .protocol = protocol };
 	enum direction ignored;
 
-	/* To itself: it has sent there just now. */
-	if (endpoint_equal(peer, external))
-		return true;
 	switch (engine->settings.filtering) {
 	case BEHAVIOUR_ENDPOINT_INDEPENDENT:
 		return true;
@@ -101,11 +98,26 @@ uint32_t enter_lookup(const struct passage *passage)
 	return mapping_lookup_external(mappings, tuple->protocol, &tuple->destination, &external);
 }
 
-bool enter_may_reserve(const struct passage *passage)
+/* Does the packet claim to come from an external endpoint of ours? Those are used here and nowhere else. */
+static bool is_spoofed(const struct passage *passage)
+{
+	const struct mappings *mappings = passage->engine->mappings;
+	const struct tuple *tuple = &passage->original;
+
+	return mapping_lookup_external(mappings, tuple->protocol, &tuple->source, &tuple->destination) !=
+		   MAPPING_NONE &&
+	       !mappings_of_host(mappings, &tuple->source.address);
+}
+
+enum reason enter_may_reserve(const struct passage *passage)
 {
 	const struct tuple *tuple = &passage->original;
 
-	return admits(passage->engine, tuple->protocol, &tuple->destination, &tuple->source) || is_inside(passage);
+	if (is_spoofed(passage))
+		return REASON_MARTIAN;
+	if (admits(passage->engine, tuple->protocol, &tuple->destination, &tuple->source) || is_inside(passage))
+		return REASON_NONE;
+	return REASON_FILTERED;
 }
 
 bool enter_hairpin(const struct passage *passage, struct nat_request *request)
@@ -132,7 +144,9 @@ enum reason enter_settle(struct passage *passage)
 	uint32_t mapping = entered_mapping(engine, session);
 	struct endpoint internal;
 
-	if (mapping != MAPPING_NONE && admits(engine, reply.protocol, external, &reply.destination)) {
+	/* Who sends to itself has sent there just now. */
+	if (mapping != MAPPING_NONE &&
+	    (mapping == session->mapping || admits(engine, reply.protocol, external, &reply.destination))) {
 		internal = mapping_internal(engine->mappings, mapping);
 		/* Between two hooks it may have gone to another. */
 		return endpoint_equal(&internal, &reply.source) ? REASON_NONE : REASON_STALE_TRANSLATION;

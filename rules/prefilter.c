@@ -258,6 +258,25 @@ static void emit_external(struct deriver *deriver, const struct expression *addr
 	    (struct address_range){ address_of(address, false), address_of(address, true) };
 }
 
+/*
+ * The addresses that a destination translation could be asked for: a client beside the
+ * server is answered by way of them (hairpinning), with no source rule.
+ */
+static void emit_forwarded(struct deriver *deriver, const struct conditions *conditions)
+{
+	struct prefilter *prefilter = deriver->prefilter;
+
+	if (!conditions->destination_count) {
+		emit_masquerade(deriver, conditions);
+		return;
+	}
+	for (size_t i = 0; i < conditions->destination_count; i++) {
+		deriver->external = arena_grow(deriver->ruleset->arena, deriver->external, prefilter->external_count,
+					       &deriver->external_capacity, sizeof(*deriver->external));
+		deriver->external[prefilter->external_count++] = conditions->destinations[i];
+	}
+}
+
 static void walk_chain(struct deriver *deriver, const struct chain *chain, const struct conditions *outer);
 
 static void walk_nat(struct deriver *deriver, const struct nat_values *nat, struct conditions *conditions)
@@ -281,6 +300,7 @@ static void walk_nat(struct deriver *deriver, const struct nat_values *nat, stru
 	if (map)
 		add_condition(deriver, conditions, map->left, OPERATOR_IMPLICIT, map->right);
 	emit_conditions(deriver, conditions);
+	emit_forwarded(deriver, conditions);
 }
 
 static void walk_vmap(struct deriver *deriver, const struct statement *statement, const struct conditions *conditions)

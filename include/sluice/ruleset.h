@@ -345,9 +345,9 @@ struct address_range {
 /**
  * struct prefilter - derived from a ruleset, for the kernel's prerouting hook
  * @everything: some prerouting rule has no usable condition
- * @masquerade: names of the interfaces whose addresses masquerade may use
- *	(trailing '*' for a prefix; "*" for any)
- * @external: addresses that source NAT rules name
+ * @masquerade: names of the interfaces whose addresses masquerade may use, or whose ports
+ *	are forwarded (trailing '*' for a prefix; "*" for any)
+ * @external: addresses that NAT rules name
  */
 struct prefilter {
 	bool everything;
