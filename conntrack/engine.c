@@ -50,6 +50,20 @@ static void find_session(struct passage *passage)
 	passage->original = table_tuple(table, passage->session, passage->direction);
 }
 
+/* What rules declared untracked before routing has no session here either. */
+static void find_untracked(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+
+	if ((hook != HOOK_FORWARD && hook != HOOK_INPUT) ||
+	    !untracked_holds(&passage->engine->untracked, &passage->packet.tuple, passage->now))
+		return;
+	passage->notrack = true;
+	passage->session = NULL;
+	passage->index = SESSION_NONE;
+	passage->arrived_translated = false;
+}
+
 /* Neighbour discovery and multicast listener messages belong to no session (as in nft). */
 static bool is_untracked(const struct packet *packet)
 {
@@ -151,6 +165,14 @@ static enum reason pass_unsessioned(struct passage *passage)
 	return reason == REASON_NONE && passage->has_snat ? REASON_UNTRANSLATED : reason;
 }
 
+/* A packet that rules declared untracked: judged, and neither remembered nor translated. */
+static enum reason pass_untracked(struct passage *passage)
+{
+	session_describe(passage, CT_STATE_UNTRACKED);
+	passage->settled = true;
+	return judge_on(passage);
+}
+
 static enum reason open_session(struct passage *passage)
 {
 	enum hook hook = passage->meta->hook;
@@ -241,6 +263,8 @@ static enum reason process_settling(struct passage *passage)
 {
 	if (passage->meta->hook == HOOK_FORWARD && is_link_advice(&passage->packet))
 		return REASON_ICMP_FORBIDDEN;
+	if (passage->notrack)
+		return pass_untracked(passage);
 	if (passage->session && passage->session->flags & SESSION_HOLE)
 		return REASON_FILTERED;
 	if (passage->session && (passage->session->flags & SESSION_CONFIRMED)) {
@@ -293,6 +317,18 @@ static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 	return reason;
 }
 
+/* The chains before routing; what they declare untracked is so in all later hooks. */
+static enum reason judge_before_routing(struct passage *passage, bool nat)
+{
+	enum reason reason = judge(passage, HOOK_PREROUTING, nat);
+
+	if (passage->notrack && reason == REASON_NONE)
+		untracked_note(&passage->engine->untracked, &passage->packet.tuple, passage->now);
+	else
+		untracked_forget(&passage->engine->untracked, &passage->packet.tuple, passage->now);
+	return reason;
+}
+
 static enum reason prerouting_new(struct passage *passage)
 {
 	struct engine *engine = passage->engine;
@@ -305,7 +341,7 @@ static enum reason prerouting_new(struct passage *passage)
 	session_describe(passage, may_open			   ? CT_STATE_NEW
 				  : is_untracked(&passage->packet) ? CT_STATE_UNTRACKED
 								   : CT_STATE_INVALID);
-	reason = judge(passage, HOOK_PREROUTING, may_open);
+	reason = judge_before_routing(passage, may_open);
 	if (reason != REASON_NONE || !may_open || passage->notrack)
 		return reason;
 	if (passage->has_dnat)
@@ -336,7 +372,9 @@ static enum reason process_prerouting(struct passage *passage)
 		return REASON_INVALID;
 	if (!settles_early(passage)) {
 		session_describe(passage, session_ct_state(passage));
-		reason = judge(passage, HOOK_PREROUTING, false);
+		reason = judge_before_routing(passage, false);
+		if (passage->notrack)
+			return reason;
 		passage->session->mark = passage->context.ct_mark;
 		if (reason == REASON_NONE)
 			rewrite_destination(passage);
@@ -384,6 +422,7 @@ static enum reason process(struct passage *passage, uint8_t *bytes, size_t lengt
 	if (packet_is_icmp_error(&passage->packet))
 		return related_process(passage);
 	find_session(passage);
+	find_untracked(passage);
 	if (meta->hook == HOOK_PREROUTING)
 		return process_prerouting(passage);
 	return process_settling(passage);

@@ -12,6 +12,7 @@
 #include "conntrack/pressure.h"
 #include "conntrack/table.h"
 #include "conntrack/tally.h"
+#include "conntrack/untracked.h"
 #include "sluice/engine.h"
 #include "sluice/snapshot.h"
 
@@ -38,6 +39,7 @@ struct engine {
 	struct outbox outbox;
 	struct pressure pressure;
 	struct alerts alerts;
+	struct untracked untracked;
 	struct engine_counters counters;
 	struct oracle oracle;
 	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */

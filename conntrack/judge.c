@@ -57,9 +57,8 @@ static void answer_reject(struct passage *passage, const struct rule_outcome *ou
 	if (translated)
 		rewrite_tuple(&passage->packet, &passage->original, passage->meta->checksum_unfinished);
 	if (outcome->reject_with == REJECT_TCP_RESET)
-		length = packet_is_tcp(&passage->packet)
-				 ? compose_tcp_reset(&passage->packet, room, OUTBOX_PACKET_SIZE)
-				 : 0;
+		length =
+		    packet_is_tcp(&passage->packet) ? compose_tcp_reset(&passage->packet, room, OUTBOX_PACKET_SIZE) : 0;
 	else if (from)
 		length = compose_icmp_error(&passage->packet, from, passage->packet.family == FAMILY_IPV4 ? 3 : 1,
 					    outcome->reject_code, 0, room, OUTBOX_PACKET_SIZE);
@@ -117,6 +116,9 @@ static void note_mss(struct passage *passage, uint16_t mss)
 
 /* ----------------------------------------------------------------- judging */
 
+/* Where nft's packets meet connection tracking: behind it `notrack` comes too late. */
+#define TRACKING_PRIORITY (-200)
+
 /* A nat chain decided: remember it, and let later chains see a new destination. */
 static enum reason take_request(struct passage *passage, const struct nat_request *request)
 {
@@ -144,15 +146,18 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 		bool is_nat = base_chain_type(chains[i]) == CHAIN_NAT;
 		bool decided = hook == HOOK_PREROUTING || hook == HOOK_OUTPUT ? passage->has_dnat : passage->has_snat;
 
-		if (!base_chain_sees(chains[i], passage->packet.family) || (is_nat && (!nat || decided)))
+		if (!base_chain_sees(chains[i], passage->packet.family) ||
+		    (is_nat && (!nat || decided || passage->notrack)))
 			continue;
 		ruleset_evaluate(ruleset, chains[i], &passage->context, &outcome);
 		send_logs(passage, &outcome, hook);
 		note_mss(passage, outcome.mss);
 		if (outcome.mss_route)
 			note_mss(passage, mss_of_route(passage));
-		if (outcome.notrack)
+		if (outcome.notrack && base_chain_priority(chains[i]) < TRACKING_PRIORITY) {
 			passage->notrack = true;
+			passage->context.ct_state = CT_STATE_UNTRACKED;
+		}
 		if (outcome.rule != RULE_NONE || passage->rule == RULE_NONE)
 			passage->rule = is_nat && passage->rule != RULE_NONE ? passage->rule : outcome.rule;
 		switch (outcome.action) {

@@ -46,6 +46,7 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	engine_set_oracle(engine, &engine->oracle);
 	memcpy(engine->random, secrets->seed, sizeof(engine->random));
 	engine->random[0] |= 1; /* the generator's one dead state is all zeros */
+	untracked_init(&engine->untracked, secrets->hash_key);
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
 	if (!engine->mappings || table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
 	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||

@@ -33,8 +33,8 @@ static struct track_result tcp_open(union track *track, const struct packet *pac
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
 		tcp_window_start(step.tcp, &step.segment);
 		tcp_set_state(step.tcp, TCP_STATE_SYN_SENT);
-	} else if (settings->tcp_loose && !(flags & TCP_RST)) {
-		/* A SYN-ACK too: on an asymmetric path its SYN went another way. */
+	} else if (settings->tcp_loose && !(flags & (TCP_SYN | TCP_RST))) {
+		/* No SYN-ACK: it answers a SYN that was never here, and whoever scans sends such. */
 		pick_up(&step);
 	} else {
 		return track_invalid(REASON_INVALID, step.current);

@@ -294,6 +294,9 @@ static void walk_nat(struct deriver *deriver, const struct nat_values *nat, stru
 			emit_masquerade(deriver, conditions);
 		else if (nat->address)
 			emit_external(deriver, nat->address);
+		else
+			/* Ports alone: answers come to the inner addresses themselves, whichever those are. */
+			deriver->prefilter->everything = true;
 		return;
 	}
 	/* Only keys that the map has are translated. */

@@ -211,7 +211,7 @@ static const char *open_session(struct track_tcp_model *model, const struct trac
 		model->state = "SYN_SENT";
 		return COUNTS;
 	}
-	if (!model->loose || wire->flags & TCP_RST)
+	if (!model->loose || wire->flags & (TCP_SYN | TCP_RST))
 		return INVALID;
 	pick_up(model, DIRECTION_ORIGINAL, wire);
 	return COUNTS;

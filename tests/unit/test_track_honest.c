@@ -295,8 +295,10 @@ static bool seen(struct world *world, const struct flight *flight)
 {
 	bool syn = flight->wire.flags & TCP_SYN;
 
+	/* No connection is picked up from a SYN-ACK: the gateway calls the first ones invalid. */
 	if (world->one_sided)
-		return flight->direction == world->seen_direction;
+		return flight->direction == world->seen_direction &&
+		       (world->bench.open || !syn || !(flight->wire.flags & TCP_ACK));
 	if (world->bench.open || world->unseen == 0)
 		return true;
 	/* A connection is not picked up in the middle by a late duplicate of its SYN. */

@@ -262,8 +262,8 @@ static void one_sided_traffic(void **state)
 		ROW(ORIG, "A", 960000, 801000, 0, 10000, "ESTABLISHED", CLASS(ESTABLISHED)),
 	};
 	static const struct row reply_only[] = {
-		ROW(ORIG, "SA", 0, 1, 0, 10000, "ESTABLISHED", CLASS(UNACKNOWLEDGED)),
-		ROW(ORIG, "A", 1, 500, 60000, 10000, "ESTABLISHED"),
+		ROW(ORIG, "SA", 0, 1, 0, 10000, "!invalid"),
+		ROW(ORIG, "A", 1, 500, 60000, 10000, "ESTABLISHED", CLASS(UNACKNOWLEDGED)),
 		ROW(ORIG, "A", 60001, 90000, 60000, 10000, "ESTABLISHED"),
 		ROW(ORIG, "FA", 120001, 90001, 0, 10000, "FIN_WAIT"),
 		ROW(ORIG, "R", 120002, 0, 0, 0, "CLOSE"),
