@@ -118,7 +118,12 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	engine->counters.created++;
 	session_count(passage);
 	session_announce(engine, passage->index, SESSION_NEW);
-	return passage->session->flags & SESSION_HOLE ? REASON_FILTERED : REASON_NONE;
+	if (passage->session->flags & SESSION_HOLE) {
+		enter_refused(passage);
+		return REASON_FILTERED;
+	}
+	held_syns_cancel(&engine->held_syns, &reply);
+	return REASON_NONE;
 }
 
 /* Reserves the session of a first packet that prerouting decided something about. */

@@ -305,6 +305,8 @@ static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 
 	enum reason reason = enter_may_reserve(passage);
 
+	if (reason == REASON_FILTERED)
+		enter_refused(passage);
 	if (reason != REASON_NONE)
 		return reason;
 	if (answers_nobody(passage, &internal))

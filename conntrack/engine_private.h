@@ -7,6 +7,7 @@
 #define SLUICE_CONNTRACK_ENGINE_PRIVATE_H
 
 #include "conntrack/alerts.h"
+#include "conntrack/held_syns.h"
 #include "conntrack/mapping.h"
 #include "conntrack/outbox.h"
 #include "conntrack/pressure.h"
@@ -37,6 +38,7 @@ struct engine {
 	struct mappings *mappings;
 	struct tally sources, destinations;
 	struct outbox outbox;
+	struct held_syns held_syns;
 	struct pressure pressure;
 	struct alerts alerts;
 	struct untracked untracked;
@@ -168,6 +170,15 @@ void nat_cancel(struct passage *passage);
 
 /* The mapping whose external endpoint the packet was sent to, or MAPPING_NONE. */
 uint32_t enter_lookup(const struct passage *passage);
+
+/*
+ * The packet was refused by a mapping's filtering. A connection request is answered in the
+ * end, if the inside does not ask for the same (RFC 5382 REQ-4).
+ */
+void enter_refused(struct passage *passage);
+
+/* Answers the requests that were held long enough. */
+void enter_answer_held(struct engine *engine, struct mono now);
 
 /* REASON_NONE when its session may be reserved. A host inside is judged by enter_settle(), in forward. */
 enum reason enter_may_reserve(const struct passage *passage);

@@ -17,7 +17,9 @@
  * A session that entered holds the mapping it entered by, beside the one its source may
  * have: a mapping lives as long as packets pass from its inside, whoever began (REQ-6).
  */
+#include "conntrack/compose.h"
 #include "conntrack/engine_private.h"
+#include "conntrack/rewrite.h"
 
 /* The mapping that the session's first packet was sent to; MAPPING_NONE: it is gone. */
 static uint32_t entered_mapping(const struct engine *engine, const struct session *session)
@@ -107,6 +109,41 @@ static bool is_spoofed(const struct passage *passage)
 	return mapping_lookup_external(mappings, tuple->protocol, &tuple->source, &tuple->destination) !=
 		   MAPPING_NONE &&
 	       !mappings_of_host(mappings, &tuple->source.address);
+}
+
+/* An error that quotes no more than it must: whoever asks in another's name gains little by it. */
+#define QUOTED_BYTES 8
+
+void enter_refused(struct passage *passage)
+{
+	struct packet *packet = &passage->packet;
+
+	if (!packet_is_tcp(packet) || (packet->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+		return;
+	/* It is dropped: what is quoted later is the request as it was sent. */
+	if (!tuple_equal(&packet->tuple, &passage->original))
+		rewrite_tuple(packet, &passage->original, passage->meta->checksum_unfinished);
+	held_syns_add(&passage->engine->held_syns, packet, &passage->original, passage->now);
+}
+
+void enter_answer_held(struct engine *engine, struct mono now)
+{
+	struct held_syn *syn;
+
+	while ((syn = held_syns_next(&engine->held_syns, now)) != NULL) {
+		uint8_t *room = outbox_packet(&engine->outbox);
+		struct packet packet;
+		size_t size;
+
+		if (!room || packet_parse(&packet, syn->bytes, syn->length) != REASON_NONE)
+			continue;
+		size = (packet.family == FAMILY_IPV4 ? 28U : 48U) + packet.l4_offset + QUOTED_BYTES;
+		/* Port unreachable: 3/3, in IPv6 1/4. */
+		size =
+		    compose_icmp_error(&packet, &syn->tuple.destination.address, packet.family == FAMILY_IPV4 ? 3 : 1,
+				       packet.family == FAMILY_IPV4 ? 3 : 4, 0, room, size);
+		outbox_inject(&engine->outbox, room, size, now);
+	}
 }
 
 enum reason enter_may_reserve(const struct passage *passage)
@@ -225,5 +262,6 @@ enum reason enter_hole(struct passage *passage)
 			      &engine->settings);
 	if (result.reason == REASON_NONE && !result.reopen)
 		session_advance(passage, &result);
+	enter_refused(passage);
 	return REASON_FILTERED;
 }
