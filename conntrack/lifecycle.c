@@ -117,6 +117,7 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
 	engine->configuration = configuration;
 	engine->settings = configuration->settings;
 	engine->settings.capacity = engine->table.capacity;
+	mappings_set_port_sets(engine->mappings, engine->settings.port_sets, engine->settings.port_set_count);
 	mappings_set_hold(engine->mappings, engine->settings.port_hold_ms);
 	engine->generation++;
 	return 0;

@@ -54,6 +54,7 @@ struct mappings_limits {
  * @port_first, @port_last: external ports to choose from, host order
  * @behaviour: of the mapping, should a new one be needed
  * @paired: one external address for each internal one; refuse when it is full
+ * @spill: but when it is full, another address of the range
  * @preserve: keep the internal port when it is free
  * @fully_random: keep neither port nor parity
  * @overload: one port for several peers once none is free; needs @in_use
@@ -72,7 +73,7 @@ struct mapping_request {
 	struct address address_first, address_last;
 	uint16_t port_first, port_last;
 	enum behaviour behaviour;
-	bool paired, preserve, fully_random, overload, static_nat, identity;
+	bool paired, spill, preserve, fully_random, overload, static_nat, identity;
 	uint32_t ports_limit;
 	uint64_t random;
 	struct mono now;
@@ -99,6 +100,9 @@ const struct pools *mappings_pools_const(const struct mappings *mappings);
 
 /* As pools_set_reservations(). */
 int mappings_set_reservations(struct mappings *mappings, const struct pool_reservation *list, size_t count);
+
+/* As pools_set_port_sets(). */
+void mappings_set_port_sets(struct mappings *mappings, const struct settings_port_set *list, unsigned int count);
 
 /**
  * mapping_acquire() - an external endpoint for a new session

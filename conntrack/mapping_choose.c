@@ -46,7 +46,7 @@ void search_addresses(const struct search *search, const struct address **first,
 {
 	*first = &search->request->address_first;
 	*last = &search->request->address_last;
-	if (search->paired_host != HOST_NONE)
+	if (search->paired_host != HOST_NONE && !search->request->spill)
 		*first = *last = &search->mappings->hosts.list[search->paired_host].external;
 }
 
@@ -145,6 +145,9 @@ static uint32_t room_at(const struct search *search, const struct address *addre
 	return ports_free(&pools->ports[pool], search->port_first, search->port_last);
 }
 
+/* So many addresses are all looked at. */
+#define EXACT_ADDRESSES 64
+
 /* Of two addresses of the range, drawn at random, the roomier one: close to the best, for two looks. */
 static struct address draw_address(const struct search *search)
 {
@@ -156,6 +159,22 @@ static struct address draw_address(const struct search *search)
 	a = address_advance(&request->address_first, hash_scale(high, search->address_count));
 	b = address_advance(&request->address_first, hash_scale(other, search->address_count));
 	return room_at(search, &a) >= room_at(search, &b) ? a : b;
+}
+
+/* The address with most room; of a large range, or before all of it is in use, one close to it. */
+static struct address choose_address(const struct search *search)
+{
+	const struct mapping_request *request = search->request;
+	const struct pools *pools = &search->mappings->pools;
+	uint32_t present, roomiest;
+
+	if (search->address_count > EXACT_ADDRESSES)
+		return draw_address(search);
+	roomiest = pools_roomiest(pools, &request->address_first, &request->address_last, request->protocol,
+				  search->port_first, search->port_last, &present);
+	if (roomiest == POOL_NONE || present < search->address_count)
+		return draw_address(search);
+	return pools->list[roomiest].address;
 }
 
 /* The pool of an address of the range that had none, hence all of its ports; or POOL_NONE. */
@@ -184,10 +203,10 @@ static bool take_exclusive(struct search *search)
 	if (search->paired_host != HOST_NONE)
 		address = mappings->hosts.list[search->paired_host].external;
 	else if (search->address_count > 1)
-		address = draw_address(search);
+		address = choose_address(search);
 	if (take_from(search, search_open_pool(mappings, &address, request->protocol)))
 		return true;
-	if (search->address_count == 1 || search->paired_host != HOST_NONE)
+	if (search->address_count == 1 || (search->paired_host != HOST_NONE && !request->spill))
 		return false;
 	roomiest = pools_roomiest(&mappings->pools, &request->address_first, &request->address_last, request->protocol,
 				  search->port_first, search->port_last, &present);
@@ -351,6 +370,8 @@ static bool keep_identity(struct search *search)
 	uint16_t port = be16_to_host(request->internal.port);
 	uint32_t pool = search_open_pool(mappings, &request->internal.address, request->protocol);
 
+	if (!pools_permits(&mappings->pools, &request->internal.address, port))
+		return false;
 	if (pool != POOL_NONE) {
 		if (ports_is_used(&mappings->pools.ports[pool], port))
 			return false;

@@ -135,7 +135,8 @@ static struct mapping_request mapping_request_for(struct passage *passage)
 		.internal = passage->original.source,
 		.peer = table_peer(&passage->engine->table, passage->session),
 		.behaviour = settings->mapping,
-		.paired = settings->pooling_paired,
+		.paired = settings->pooling != POOLING_ARBITRARY,
+		.spill = settings->pooling == POOLING_PAIRED_THEN_ANY,
 		.preserve = settings->port_preservation,
 		.overload = settings->port_overloading,
 		.ports_limit = settings->ports_per_source,
@@ -212,11 +213,31 @@ enum reason nat_source(struct passage *passage, const struct nat_request *reques
 	return acquire(passage, &wanted);
 }
 
+/* May masquerade take its address from that interface? */
+static bool is_masqueraded(const struct engine *engine, const struct link *link)
+{
+	const struct prefilter *prefilter = ruleset_prefilter(engine->configuration->ruleset);
+
+	for (size_t i = 0; link && i < prefilter->masquerade_count; i++)
+		if (link_name_matches(prefilter->masquerade[i], link->name))
+			return true;
+	return false;
+}
+
+/* Is the address ours by part of its ports only? Then the router itself keeps to them. */
+static bool is_shared(const struct passage *passage, const struct address *address)
+{
+	const struct settings *settings = &passage->engine->settings;
+	const struct settings_port_set *set = port_set_of(settings->port_sets, settings->port_set_count, address);
+
+	return set && (!address_is_unspecified(&set->address) || is_masqueraded(passage->engine, passage->context.oif));
+}
+
 /* Does sluice hand out ports of this address? Then the router's own use must count. */
 static bool shares_ports(const struct passage *passage, const struct address *address)
 {
-	return pools_lookup(mappings_pools_const(passage->engine->mappings), address, passage->original.protocol) !=
-	       POOL_NONE;
+	return is_shared(passage, address) || pools_lookup(mappings_pools_const(passage->engine->mappings), address,
+							   passage->original.protocol) != POOL_NONE;
 }
 
 enum reason nat_local(struct passage *passage)

@@ -110,13 +110,28 @@ static void reckon_span(struct pools *pools, uint32_t index)
 static void reserve_ports(struct pools *pools, uint32_t index)
 {
 	const struct pool *pool = &pools->list[index];
+	const struct settings_port_set *set = port_set_of(pools->port_sets, pools->port_set_count, &pool->address);
 
+	if (set)
+		port_set_reserve_others(set, &pools->ports[index]);
 	for (size_t i = 0; i < pools->reservation_count; i++) {
 		const struct pool_reservation *entry = &pools->reservations[i];
 
 		if (entry->protocol == pool->protocol && entry->first <= entry->last &&
 		    (address_is_unspecified(&entry->address) || address_equal(&entry->address, &pool->address)))
 			ports_reserve(&pools->ports[index], entry->first, entry->last);
+	}
+}
+
+static void reserve_anew(struct pools *pools)
+{
+	for (uint32_t i = 0; i < pools->count; i++) {
+		if (!pools->list[i].active)
+			continue;
+		ports_unreserve(&pools->ports[i], 0, PORTS_COUNT - 1);
+		reserve_ports(pools, i);
+		reckon_free(pools, i);
+		reckon_span(pools, i);
 	}
 }
 
@@ -133,15 +148,24 @@ int pools_set_reservations(struct pools *pools, const struct pool_reservation *l
 	free(pools->reservations);
 	pools->reservations = copy;
 	pools->reservation_count = count;
-	for (uint32_t i = 0; i < pools->count; i++) {
-		if (!pools->list[i].active)
-			continue;
-		ports_unreserve(&pools->ports[i], 0, PORTS_COUNT - 1);
-		reserve_ports(pools, i);
-		reckon_free(pools, i);
-		reckon_span(pools, i);
-	}
+	reserve_anew(pools);
 	return 0;
+}
+
+void pools_set_port_sets(struct pools *pools, const struct settings_port_set *list, unsigned int count)
+{
+	if (count == pools->port_set_count && memcmp(list, pools->port_sets, count * sizeof(*list)) == 0)
+		return;
+	memcpy(pools->port_sets, list, count * sizeof(*list));
+	pools->port_set_count = count;
+	reserve_anew(pools);
+}
+
+bool pools_permits(const struct pools *pools, const struct address *address, uint16_t port)
+{
+	const struct settings_port_set *set = port_set_of(pools->port_sets, pools->port_set_count, address);
+
+	return !set || port_set_contains(set, port);
 }
 
 uint32_t pools_lookup(const struct pools *pools, const struct address *address, uint8_t protocol)

@@ -10,7 +10,7 @@
 #ifndef CONNTRACK_POOLS_H
 #define CONNTRACK_POOLS_H
 
-#include "conntrack/ports.h"
+#include "conntrack/port_set.h"
 #include "conntrack/pressure.h"
 
 #define POOL_NONE UINT32_MAX
@@ -54,6 +54,8 @@ struct pools {
 	uint64_t key[2];
 	struct pool_reservation *reservations;
 	size_t reservation_count;
+	struct settings_port_set port_sets[SETTINGS_PORT_SET_LIMIT];
+	unsigned int port_set_count;
 };
 
 /**
@@ -73,6 +75,12 @@ void pools_fini(struct pools *pools);
  * Return: 0, or -ENOMEM: then the old list stays.
  */
 int pools_set_reservations(struct pools *pools, const struct pool_reservation *list, size_t count);
+
+/* The same for the port sets: of an address that has one, all other ports are reserved. */
+void pools_set_port_sets(struct pools *pools, const struct settings_port_set *list, unsigned int count);
+
+/* Does the address's port set allow the port? Without a port set all are. */
+bool pools_permits(const struct pools *pools, const struct address *address, uint16_t port);
 
 /* The pool's index, or POOL_NONE. */
 uint32_t pools_lookup(const struct pools *pools, const struct address *address, uint8_t protocol);

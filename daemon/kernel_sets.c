@@ -18,11 +18,7 @@ bool address_next(struct address *address)
 
 bool interface_matches(const char *pattern, const char *name)
 {
-	size_t length = strnlen(pattern, INTERFACE_NAME_SIZE);
-
-	if (length && pattern[length - 1] == '*')
-		return strncmp(pattern, name, length - 1) == 0;
-	return strncmp(pattern, name, INTERFACE_NAME_SIZE) == 0;
+	return link_name_matches(pattern, name);
 }
 
 static void ranges_append(struct kernel_set_ranges *ranges, const struct address *first, const struct address *last)

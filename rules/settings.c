@@ -7,6 +7,7 @@
 #include "rules/names.h"
 #include "rules/parse.h"
 #include "rules/print.h"
+#include "rules/settings_nat.h"
 
 struct settings settings_default(void)
 {
@@ -15,7 +16,7 @@ struct settings settings_default(void)
 		.sessions_per_source = 16384,
 		.mapping = BEHAVIOUR_ENDPOINT_INDEPENDENT,
 		.filtering = BEHAVIOUR_ADDRESS_DEPENDENT,
-		.pooling_paired = true,
+		.pooling = POOLING_PAIRED,
 		.port_first = 1024,
 		.port_last = 65535,
 		.port_preservation = true,
@@ -61,7 +62,10 @@ static const struct symbol behaviours[] = { { "endpoint-independent", BEHAVIOUR_
 					    { "address-and-port-dependent", BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT },
 					    { NULL, 0 } };
 static const struct symbol yes_no[] = { { "no", 0 }, { "yes", 1 }, { NULL, 0 } };
-static const struct symbol poolings[] = { { "arbitrary", 0 }, { "paired", 1 }, { NULL, 0 } };
+static const struct symbol poolings[] = { { "arbitrary", POOLING_ARBITRARY },
+					  { "paired", POOLING_PAIRED },
+					  { "paired-then-any", POOLING_PAIRED_THEN_ANY },
+					  { NULL, 0 } };
 static const struct symbol table_fulls[] = { { "evict", TABLE_FULL_EVICT },
 					     { "refuse", TABLE_FULL_REFUSE },
 					     { NULL, 0 } };
@@ -82,13 +86,18 @@ static const struct setting rows[] = {
 	{ "capacity", SETTING_NUMBER, MEMBER(capacity), 16, 16777216, NULL },
 	{ "sessions-per-source", SETTING_NUMBER, MEMBER(sessions_per_source), 0, 16777216, NULL },
 	{ "ports-per-source", SETTING_NUMBER, MEMBER(ports_per_source), 0, 16777216, NULL },
+	{ "new-per-source", SETTING_SPECIAL, MEMBER(new_per_source), 0, 0, NULL },
+	{ "quota-exempt", SETTING_SPECIAL, MEMBER(exempt), 0, 0, NULL },
 	{ "mapping", SETTING_WORD, MEMBER(mapping), 0, 0, behaviours },
 	{ "filtering", SETTING_WORD, MEMBER(filtering), 0, 0, behaviours },
-	{ "pooling", SETTING_WORD, MEMBER(pooling_paired), 0, 0, poolings },
+	{ "pooling", SETTING_WORD, MEMBER(pooling), 0, 0, poolings },
 	{ "port-range", SETTING_SPECIAL, MEMBER(port_first), 0, 0, NULL },
 	{ "port-preservation", SETTING_WORD, MEMBER(port_preservation), 0, 0, yes_no },
 	{ "port-hold", SETTING_DURATION, MEMBER(port_hold_ms), 0, 86400000, NULL },
 	{ "port-overloading", SETTING_WORD, MEMBER(port_overloading), 0, 0, yes_no },
+	{ "port-set", SETTING_SPECIAL, MEMBER(port_sets), 0, 0, NULL },
+	{ "port-block", SETTING_SPECIAL, MEMBER(port_block), 0, 0, NULL },
+	{ "log-mappings", SETTING_WORD, MEMBER(log_mappings), 0, 0, yes_no },
 	{ "table-full", SETTING_WORD, MEMBER(table_full), 0, 0, table_fulls },
 	{ "refuse-with", SETTING_WORD, MEMBER(refuse_with), 0, 0, refusals },
 	{ "tcp-loose", SETTING_WORD, MEMBER(tcp_loose), 0, 0, yes_no },
@@ -278,7 +287,9 @@ static void parse_special(struct parser *parser, struct settings *settings, cons
 {
 	uint64_t number;
 
-	if (strcmp(row->name, "port-range") == 0) {
+	if (settings_nat_parse(parser, settings, row->name, word)) {
+		return;
+	} else if (strcmp(row->name, "port-range") == 0) {
 		parse_port_range(parser, settings, word);
 	} else if (strcmp(row->name, "mark") == 0) {
 		if (!parse_number(word->text, &number) || number > UINT32_MAX || !number || (number & (number - 1)))
@@ -305,7 +316,7 @@ static void parse_special(struct parser *parser, struct settings *settings, cons
 static bool takes_words(const struct setting *row)
 {
 	return strcmp(row->name, "management") == 0 || strcmp(row->name, "socket") == 0 ||
-	       strcmp(row->name, "timeout") == 0;
+	       strcmp(row->name, "timeout") == 0 || settings_nat_takes_words(row->name);
 }
 
 static void parse_setting(struct parser *parser, struct settings *settings, const struct setting *row,
@@ -365,6 +376,8 @@ static void print_special(struct text *text, const struct settings *settings, co
 	const struct address *address = &settings->metrics_listen.address;
 	bool ipv4 = address_is_ipv4(address);
 
+	if (settings_nat_print(text, settings, name))
+		return;
 	if (strcmp(name, "port-range") == 0) {
 		text_append(text, "\t%s %u-%u\n", name, settings->port_first, settings->port_last);
 	} else if (strcmp(name, "mark") == 0) {

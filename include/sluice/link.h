@@ -38,6 +38,18 @@ struct link_table {
 	const struct link *links;
 };
 
+/* Does @name fit @pattern, whose trailing '*' matches a prefix? */
+static inline bool link_name_matches(const char *pattern, const char *name)
+{
+	for (size_t i = 0; i < INTERFACE_NAME_SIZE; i++) {
+		if (pattern[i] == '*' && (i + 1 == INTERFACE_NAME_SIZE || !pattern[i + 1]))
+			return true;
+		if (pattern[i] != name[i] || !name[i])
+			return pattern[i] == name[i];
+	}
+	return true;
+}
+
 /* The interface of that index, or NULL. */
 static inline const struct link *link_lookup(const struct link_table *table, uint32_t index)
 {

@@ -10,12 +10,44 @@
 
 #define SETTINGS_PATH_SIZE 256
 #define SETTINGS_MANAGEMENT_LIMIT 16
+#define SETTINGS_EXEMPT_LIMIT 32
+#define SETTINGS_PORT_SET_LIMIT 32
 
 /* RFC 4787 section 4.1 (mapping) and section 5 (filtering): one set of words. */
 enum behaviour {
 	BEHAVIOUR_ENDPOINT_INDEPENDENT,
 	BEHAVIOUR_ADDRESS_DEPENDENT,
 	BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT,
+};
+
+/* Does an inside address keep to one external address (RFC 4787 section 4.1)? */
+enum pooling {
+	POOLING_ARBITRARY,
+	POOLING_PAIRED,		 /* yes, and is refused when that is full */
+	POOLING_PAIRED_THEN_ANY, /* until that is full */
+};
+
+/** struct settings_rate - @count each @period_s seconds, @burst at once; a @count of 0: no limit */
+struct settings_rate {
+	uint32_t count, period_s, burst;
+};
+
+/** struct settings_network - IPv4 is counted in the 16 bytes of struct address: /24 is 120 */
+struct settings_network {
+	struct address address;
+	uint8_t length;
+};
+
+/**
+ * struct settings_port_set - the ports of an address that are this gateway's (RFC 7597 section 5.1)
+ * @address: unspecified: every external IPv4 address
+ * @offset, @length: bits before the port set identifier (PSID offset a), and of it (PSID length k)
+ * @id: the identifier (PSID)
+ */
+struct settings_port_set {
+	struct address address;
+	uint8_t offset, length;
+	uint16_t id;
 };
 
 /*
@@ -50,12 +82,19 @@ struct settings {
 	uint32_t capacity;		/* sessions */
 	uint32_t sessions_per_source;	/* 0: no limit */
 	uint32_t ports_per_source;	/* 0: no limit */
+	struct settings_rate new_per_source;
+	unsigned int exempt_count;
+	struct settings_network exempt[SETTINGS_EXEMPT_LIMIT]; /* sources without quotas */
 	enum behaviour mapping, filtering;
-	bool pooling_paired;
+	enum pooling pooling;
 	uint16_t port_first, port_last; /* where a rule names no ports; host order */
 	bool port_preservation;
 	bool port_overloading;
 	uint32_t port_hold_ms;
+	uint32_t port_block; /* ports that a source gets at a time; 0: one */
+	unsigned int port_set_count;
+	struct settings_port_set port_sets[SETTINGS_PORT_SET_LIMIT];
+	bool log_mappings;
 	enum { TABLE_FULL_EVICT, TABLE_FULL_REFUSE } table_full;
 	enum { REFUSE_WITH_NONE, REFUSE_WITH_HOST_UNREACHABLE, REFUSE_WITH_ADMIN_PROHIBITED } refuse_with;
 	bool tcp_loose, tcp_liberal;

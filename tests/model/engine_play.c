@@ -119,7 +119,7 @@ static void choose_settings(struct play *play, struct settings *settings)
 	settings->ports_per_source = play_below(play, 5) == 1 ? 2 : 0;
 	settings->mapping = (enum behaviour)(first % 3);
 	settings->filtering = (enum behaviour)(first / 3 % 3);
-	settings->pooling_paired = first & 64;
+	settings->pooling = first & 64 ? POOLING_PAIRED : POOLING_ARBITRARY;
 	settings->port_preservation = !(first & 128);
 	settings->port_hold_ms = holds_ms[second & 3];
 	settings->port_overloading = second & 4;

@@ -62,12 +62,25 @@ void variables_expand(const struct variables *variables, const char *line, char 
 bool variables_match(struct variables *variables, const char *expected, const char *actual)
 {
 	size_t same = strcspn(expected, "*$");
+	char name[24], value[64];
+	const char *tail, *cut;
 
 	if (!expected[same])
 		return strcmp(expected, actual) == 0;
 	if (strncmp(expected, actual, same) != 0)
 		return false;
-	return expected[same] == '*' || variables_set(variables, expected + same + 1, actual + same);
+	expected += same;
+	actual += same;
+	tail = strchr(expected, ':');
+	cut = tail ? strrchr(actual, ':') : actual + strlen(actual);
+	if (!tail)
+		tail = expected + strlen(expected);
+	if (!cut || (size_t)(tail - expected) >= sizeof(name) || (size_t)(cut - actual) >= sizeof(value))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(tail - expected - 1), expected + 1);
+	snprintf(value, sizeof(value), "%.*s", (int)(cut - actual), actual);
+	return (expected[0] == '*' || variables_set(variables, name, value)) &&
+	       (!*tail ? !*cut : variables_match(variables, tail, cut));
 }
 
 /* -------------------------------------------------------------------- files */

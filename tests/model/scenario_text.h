@@ -48,7 +48,7 @@ void variables_expand(const struct variables *variables, const char *line, char 
 /**
  * variables_match() - does @actual read as @expected?
  *
- * A `*` stands for any rest; an unknown $NAME too, and is then remembered.
+ * A `*` stands for any rest, up to a `:` that follows it; an unknown $NAME too, and is then remembered.
  */
 bool variables_match(struct variables *variables, const char *expected, const char *actual);
 

@@ -20,6 +20,8 @@
  *   session PROTOCOL SRC > DST STATE [SECONDS]
  *                                        the session that began with it is in STATE (the
  *                                        configuration's word), with SECONDS left; or `gone`
+ *   pool ADDRESS PROTOCOL WHAT [N]       of that external address: `ports N`, `used N`, `used`:
+ *                                        some are, `none`: it has given no port yet
  *   count WHAT... N                      a counter of `status`: created, expired, evicted,
  *                                        `drops REASON`, `refusals CAUSE`, translated, ...
  *   for NAME FIRST LAST LINE             the line, for each number
@@ -320,6 +322,29 @@ static void play_count(char **words, size_t count)
 		FAIL("it is %llu", (unsigned long long)value);
 }
 
+static void play_pool(char **words, size_t count)
+{
+	struct snapshot_cursor cursor = { 0 };
+	struct snapshot_pool pool;
+	struct address address;
+	uint8_t protocol;
+	bool found = false;
+	uint32_t value;
+
+	if (count < 4 || !packet_words_protocol(words[2], &protocol))
+		FAIL("pool ADDRESS PROTOCOL WHAT [N]");
+	address = wire_address(words[1]);
+	while (!found && snapshot_next_pool(play.gateway.engine, &cursor, &pool) == 1)
+		found = pool.protocol == protocol && address_equal(&pool.address, &address);
+	if (found != (strcmp(words[3], "none") != 0))
+		FAIL("there is %s such pool", found ? "a" : "no");
+	if (!found)
+		return;
+	value = strcmp(words[3], "ports") == 0 ? pool.ports : pool.used;
+	if (count == 4 ? !value : value != (uint32_t)atoi(words[4]))
+		FAIL("%s is %u", words[3], value);
+}
+
 static void play_sessions(const char *number)
 {
 	struct snapshot_status status;
@@ -377,6 +402,8 @@ static void play_words(char **words, size_t count)
 		play_sessions(words[1]);
 	else if (strcmp(words[0], "session") == 0)
 		play_session(words, count);
+	else if (strcmp(words[0], "pool") == 0)
+		play_pool(words, count);
 	else if (strcmp(words[0], "count") == 0)
 		play_count(words, count);
 	else
