@@ -105,44 +105,38 @@ static bool evict_one(struct engine *engine)
 	return true;
 }
 
-static enum reason refuse_source(struct passage *passage)
+bool admit_is_exempt(const struct passage *passage)
 {
-	passage->engine->alerts.quota_source = passage->original.source.address;
-	return REASON_SOURCE_QUOTA;
+	const struct link *link = passage->context.iif;
+
+	return quota_is_exempt(&passage->engine->settings, link ? link->name : NULL, &passage->original.source.address);
+}
+
+/* What is dear to find out is asked last: who is refused otherwise may yet be exempt. */
+static bool is_over_quota(struct passage *passage)
+{
+	struct engine *engine = passage->engine;
+	const struct settings *settings = &engine->settings;
+	const struct address *address = &passage->original.source.address;
+	uint32_t most = settings->sessions_per_source;
+
+	if (most && tally_held(&engine->sources, tally_lookup(&engine->sources, address)) >= most)
+		return !admit_is_exempt(passage);
+	passage->too_fast = settings->new_per_source.count &&
+			    !quota_take(&engine->quota, address, &settings->new_per_source, passage->now) &&
+			    !admit_is_exempt(passage);
+	return passage->too_fast;
 }
 
 enum reason admit(struct passage *passage, uint32_t *index)
 {
 	struct engine *engine = passage->engine;
-	uint32_t quota = engine->settings.sessions_per_source;
-	uint32_t source;
 
 	*index = SESSION_NONE;
-	if (quota) {
-		source = tally_lookup(&engine->sources, &passage->original.source.address);
-		if (tally_held(&engine->sources, source) >= quota)
-			return refuse_source(passage);
-	}
+	if (is_over_quota(passage))
+		return REASON_SOURCE_QUOTA;
 	*index = table_reserve(&engine->table, passage->now);
 	if (*index == SESSION_NONE && engine->settings.table_full == TABLE_FULL_EVICT && evict_one(engine))
 		*index = table_reserve(&engine->table, passage->now);
 	return *index == SESSION_NONE ? REASON_TABLE_FULL : REASON_NONE;
-}
-
-void admit_count_refusal(struct engine *engine, enum reason reason)
-{
-	static const struct {
-		enum reason reason;
-		enum refusal refusal;
-	} causes[] = {
-		{ REASON_POOL_EXHAUSTED, REFUSAL_POOL_EXHAUSTED },
-		{ REASON_DESTINATION_EXHAUSTED, REFUSAL_DESTINATION_EXHAUSTED },
-		{ REASON_SOURCE_QUOTA, REFUSAL_SOURCE_QUOTA },
-		{ REASON_HOLD_DOWN, REFUSAL_HOLD_DOWN },
-		{ REASON_TABLE_FULL, REFUSAL_TABLE_FULL },
-	};
-
-	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-		if (causes[i].reason == reason)
-			engine->counters.refusals[causes[i].refusal]++;
 }

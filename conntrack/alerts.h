@@ -14,7 +14,7 @@ struct engine;
 
 /* What was last said of one pool. */
 struct alerts_pool {
-	uint8_t level;	 /* enum pressure_level */
+	uint8_t level; /* enum pressure_level */
 	bool exhausted;
 	uint64_t refused; /* by then */
 	struct mono refused_at;
@@ -25,7 +25,6 @@ struct alerts {
 	bool quota;
 	uint64_t quota_refused;
 	struct mono quota_at;
-	struct address quota_source; /* whom admission last refused for its quota */
 	struct alerts_pool pools[ALERTS_POOLS];
 };
 

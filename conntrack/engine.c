@@ -455,7 +455,7 @@ struct engine_verdict engine_process(struct engine *engine, const struct packet_
 		engine->counters.dropped++;
 		engine->counters.drops[reason]++;
 		engine->counters.truncated += reason == REASON_TRUNCATED;
-		admit_count_refusal(engine, reason);
+		refusal_take_note(&passage, reason);
 		return (struct engine_verdict){ .verdict = VERDICT_DROP, .reason = reason, .rule = passage.rule };
 	}
 	engine->counters.accepted++;

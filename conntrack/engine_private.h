@@ -11,6 +11,8 @@
 #include "conntrack/mapping.h"
 #include "conntrack/outbox.h"
 #include "conntrack/pressure.h"
+#include "conntrack/quota.h"
+#include "conntrack/refusal.h"
 #include "conntrack/table.h"
 #include "conntrack/tally.h"
 #include "conntrack/untracked.h"
@@ -37,6 +39,8 @@ struct engine {
 	struct table table;
 	struct mappings *mappings;
 	struct tally sources, destinations;
+	struct quota quota;
+	struct refusal_note refused[REFUSAL_COUNT];
 	struct outbox outbox;
 	struct held_syns held_syns;
 	struct pressure pressure;
@@ -62,6 +66,7 @@ struct engine {
  * @dnat, @snat: what rules asked for, valid when @has_dnat, @has_snat
  * @rule: the last rule that accepted, RULE_NONE when a policy did
  * @mss: lower the MSS to that, 0: leave it
+ * @too_fast: its source opens sessions faster than it may
  */
 struct passage {
 	struct engine *engine;
@@ -79,6 +84,7 @@ struct passage {
 	struct nat_request dnat, snat;
 	uint16_t mss;
 	bool notrack;
+	bool too_fast;
 	bool rewritten;
 	bool settled;
 };
@@ -133,6 +139,9 @@ enum reason create_commit(struct passage *passage, const union track *track, con
  * outbox.
  */
 enum reason judge(struct passage *passage, enum hook hook, bool nat);
+
+/* Composes the answer that a reject asks for. The packet may be rewritten to what its sender sent. */
+void judge_answer(struct passage *passage, const struct rule_outcome *outcome);
 
 /* Are established packets accepted in @hook without asking any rule? */
 bool judge_established(const struct passage *passage, enum hook hook);
@@ -213,8 +222,8 @@ void admit_uncount(struct engine *engine, uint32_t index);
 /* It moved on from list @before. */
 void admit_reclass(struct engine *engine, uint32_t index, unsigned int before);
 
-/* Counts a refusal that has one of the causes of CONTRACT; others are left alone. */
-void admit_count_refusal(struct engine *engine, enum reason reason);
+/* Does no quota hold for the packet's source? */
+bool admit_is_exempt(const struct passage *passage);
 
 /* ----------------------------------------------------------------- related.c */
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 static const struct address unpaired;
+static const struct address network_mark = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					       0xff, 0xff, 0xff, 0xff } };
 
 int hosts_init(struct hosts *hosts, uint32_t capacity, const uint64_t key[2])
 {
@@ -19,7 +21,8 @@ int hosts_init(struct hosts *hosts, uint32_t capacity, const uint64_t key[2])
 		.bucket_mask = buckets - 1,
 		.key = { key[0], key[1] },
 	};
-	hosts->list = calloc(capacity, sizeof(*hosts->list));
+	/* Each host may be the only one of its network. */
+	hosts->list = calloc(2 * (size_t)capacity, sizeof(*hosts->list));
 	hosts->buckets = malloc(buckets * sizeof(*hosts->buckets));
 	if (!hosts->list || !hosts->buckets) {
 		hosts_fini(hosts);
@@ -55,29 +58,34 @@ uint32_t hosts_paired(const struct hosts *hosts, const struct address *internal,
 	return HOST_NONE;
 }
 
-uint32_t hosts_acquire(struct hosts *hosts, const struct address *internal, const struct address *external)
+static uint32_t find_entry(const struct hosts *hosts, const struct address *internal, const struct address *external)
+{
+	uint32_t index = *bucket_of(hosts, internal);
+
+	while (index != HOST_NONE && (!address_equal(&hosts->list[index].internal, internal) ||
+				      !address_equal(&hosts->list[index].external, external)))
+		index = hosts->list[index].next;
+	return index;
+}
+
+static uint32_t acquire_entry(struct hosts *hosts, const struct address *internal, const struct address *external)
 {
 	uint32_t *bucket = bucket_of(hosts, internal);
-	uint32_t index;
+	uint32_t index = find_entry(hosts, internal, external);
+	bool network = address_equal(external, &network_mark);
 
-	if (!external)
-		external = &unpaired;
-	for (index = *bucket; index != HOST_NONE; index = hosts->list[index].next) {
-		struct host *host = &hosts->list[index];
-
-		if (address_equal(&host->internal, internal) && address_equal(&host->external, external)) {
-			host->mappings++;
-			return index;
-		}
+	if (index != HOST_NONE) {
+		hosts->list[index].mappings++;
+		return index;
 	}
-	if (hosts->free != HOST_NONE) {
-		index = hosts->free;
-		hosts->free = hosts->list[index].next;
-	} else if (hosts->count < hosts->capacity) {
-		index = hosts->count++;
-	} else {
+	if (!network && hosts->used == hosts->capacity)
 		return HOST_NONE;
-	}
+	index = hosts->free;
+	if (index != HOST_NONE)
+		hosts->free = hosts->list[index].next;
+	else
+		index = hosts->count++;
+	hosts->used += !network;
 	hosts->list[index] = (struct host){
 		.internal = *internal,
 		.external = *external,
@@ -88,13 +96,14 @@ uint32_t hosts_acquire(struct hosts *hosts, const struct address *internal, cons
 	return index;
 }
 
-void hosts_release(struct hosts *hosts, uint32_t index)
+static void release_entry(struct hosts *hosts, uint32_t index)
 {
 	struct host *host = &hosts->list[index];
 	uint32_t *link;
 
 	if (--host->mappings)
 		return;
+	hosts->used -= !address_equal(&host->external, &network_mark);
 	link = bucket_of(hosts, &host->internal);
 	while (*link != index)
 		link = &hosts->list[*link].next;
@@ -103,12 +112,60 @@ void hosts_release(struct hosts *hosts, uint32_t index)
 	hosts->free = index;
 }
 
+static struct address network_of(const struct address *internal)
+{
+	struct address network = *internal;
+
+	memset(network.bytes + 8, 0, 8);
+	return network;
+}
+
+uint32_t hosts_acquire(struct hosts *hosts, const struct address *internal, const struct address *external)
+{
+	uint32_t index = acquire_entry(hosts, internal, external ? external : &unpaired);
+	struct address network = network_of(internal);
+
+	if (index != HOST_NONE && !address_is_ipv4(internal))
+		(void)acquire_entry(hosts, &network, &network_mark);
+	return index;
+}
+
+void hosts_release(struct hosts *hosts, uint32_t index)
+{
+	struct address internal = hosts->list[index].internal, network = network_of(&internal);
+
+	release_entry(hosts, index);
+	if (!address_is_ipv4(&internal))
+		release_entry(hosts, find_entry(hosts, &network, &network_mark));
+}
+
 uint32_t hosts_mappings(const struct hosts *hosts, const struct address *internal)
 {
-	uint32_t sum = 0;
+	struct address network = network_of(internal);
+	uint32_t sum = 0, index;
 
+	if (!address_is_ipv4(internal)) {
+		index = find_entry(hosts, &network, &network_mark);
+		return index == HOST_NONE ? 0 : hosts->list[index].mappings;
+	}
 	for (uint32_t i = *bucket_of(hosts, internal); i != HOST_NONE; i = hosts->list[i].next)
 		if (address_equal(&hosts->list[i].internal, internal))
 			sum += hosts->list[i].mappings;
+	return sum;
+}
+
+uint32_t hosts_mappings_on(const struct hosts *hosts, const struct address *internal, const struct address *external)
+{
+	uint32_t sum = 0;
+
+	if (!address_is_ipv4(internal))
+		return hosts_mappings(hosts, internal);
+	for (uint32_t i = *bucket_of(hosts, internal); i != HOST_NONE; i = hosts->list[i].next) {
+		const struct host *host = &hosts->list[i];
+
+		if (address_equal(&host->internal, internal) &&
+		    (address_equal(&host->external, external) || address_equal(&host->external, &unpaired)))
+			sum += host->mappings;
+	}
 	return sum;
 }

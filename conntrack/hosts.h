@@ -4,6 +4,9 @@
  * is paired with (RFC 4787 REQ-2). A host is known exactly as long as it has a
  * mapping. A host that is paired in several ranges, or paired and not, has one entry
  * for each; all entries of a host are in one hash chain.
+ *
+ * An IPv6 host changes its address as it likes within its /64, so it is the /64 whose
+ * mappings are counted, in an entry of its own.
  */
 #ifndef CONNTRACK_HOSTS_H
 #define CONNTRACK_HOSTS_H
@@ -14,7 +17,8 @@
 
 /**
  * struct host
- * @external: what it is paired with; all zeros: mappings that are not paired
+ * @external: what it is paired with; all zeros: mappings that are not paired; all ones: the entry
+ *	counts for @internal as a network
  * @mappings: that refer to this entry; 0: the entry is free
  */
 struct host {
@@ -25,6 +29,7 @@ struct host {
 
 struct hosts {
 	uint32_t capacity, count; /* entries from @count on were never used */
+	uint32_t used;		  /* entries of hosts, networks not counted: @capacity at most */
 	uint32_t free;
 	struct host *list;
 	uint32_t *buckets;
@@ -55,7 +60,10 @@ uint32_t hosts_acquire(struct hosts *hosts, const struct address *internal, cons
 /* One mapping less. */
 void hosts_release(struct hosts *hosts, uint32_t index);
 
-/* Mappings of an internal address, in sum. */
+/* Mappings of an internal address that is paired with @external, or with none; of an IPv6 one: of its /64, all. */
+uint32_t hosts_mappings_on(const struct hosts *hosts, const struct address *internal, const struct address *external);
+
+/* Mappings of an internal address, of an IPv6 one: of its /64, in sum. */
 uint32_t hosts_mappings(const struct hosts *hosts, const struct address *internal);
 
 #endif

@@ -43,7 +43,7 @@ static const struct address *own_address(const struct passage *passage, bool tra
 }
 
 /* Composes the answer that a reject statement asks for (RFC 9293, RFC 792, RFC 4443). */
-static void answer_reject(struct passage *passage, const struct rule_outcome *outcome)
+void judge_answer(struct passage *passage, const struct rule_outcome *outcome)
 {
 	struct outbox *outbox = &passage->engine->outbox;
 	uint8_t *room = outbox_packet(outbox);
@@ -166,7 +166,7 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 			return REASON_POLICY;
 		case RULE_REJECT:
 			passage->rule = outcome.rule;
-			answer_reject(passage, &outcome);
+			judge_answer(passage, &outcome);
 			return REASON_REJECTED;
 		case RULE_NAT:
 			reason = take_request(passage, &outcome.nat);

@@ -50,7 +50,8 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
 	if (!engine->mappings || table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
 	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||
-	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 || outbox_init(&engine->outbox) < 0 ||
+	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 ||
+	    quota_init(&engine->quota, parties, secrets->hash_key) < 0 || outbox_init(&engine->outbox) < 0 ||
 	    held_syns_init(&engine->held_syns, secrets->hash_key) < 0) {
 		engine_destroy(engine);
 		return NULL;
@@ -66,6 +67,7 @@ void engine_destroy(struct engine *engine)
 	table_fini(&engine->table);
 	tally_fini(&engine->sources);
 	tally_fini(&engine->destinations);
+	quota_fini(&engine->quota);
 	outbox_fini(&engine->outbox);
 	held_syns_fini(&engine->held_syns);
 	free(engine->links);

@@ -92,12 +92,6 @@ int mappings_set_reservations(struct mappings *mappings, const struct pool_reser
 	return error;
 }
 
-void mappings_set_port_sets(struct mappings *mappings, const struct settings_port_set *list, unsigned int count)
-{
-	pools_set_port_sets(&mappings->pools, list, count);
-	destinations_clear(&mappings->destinations);
-}
-
 /* ----------------------------------------------------------------------- hashing */
 
 /* Both keys are hashed as a tuple; behaviour keeps "no peer" apart from a peer of zeros. */

@@ -115,6 +115,9 @@ void mappings_set_port_sets(struct mappings *mappings, const struct settings_por
  */
 uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request *request, enum reason *reason);
 
+/* Whose ports were wanting when mapping_acquire() last refused; unspecified: it was no lack of ports. */
+struct address mappings_refused(const struct mappings *mappings);
+
 /**
  * mapping_restore() - put back a mapping that a session had before
  * @external: what it was; @request's ranges do not matter
@@ -159,8 +162,12 @@ struct endpoint mapping_internal(const struct mappings *mappings, uint32_t index
 struct endpoint mapping_external(const struct mappings *mappings, uint32_t index);
 enum behaviour mapping_behaviour(const struct mappings *mappings, uint32_t index);
 
-/* Mappings (external ports) that an internal address has, held ones too. */
+/* Mappings (external ports) that an internal address has, held ones too; an IPv6 one's /64. */
 uint32_t mappings_of_host(const struct mappings *mappings, const struct address *internal);
+
+/* Of those: on one external address, where the internal one is paired with it or with none. */
+uint32_t mappings_of_host_on(const struct mappings *mappings, const struct address *internal,
+			     const struct address *external);
 
 /* Mappings there are, held ones too. */
 uint32_t mappings_count(const struct mappings *mappings);

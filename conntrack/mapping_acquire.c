@@ -120,6 +120,7 @@ uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request
 	uint32_t index;
 
 	*reason = REASON_NONE;
+	mappings->refused = (struct address){ 0 };
 	(void)mappings_tick(mappings, request->now, SWEEP_ALWAYS);
 	begin_search(&search, mappings, request);
 	if (search.address_count == 0 || address_is_unspecified(&request->address_first)) {

@@ -359,6 +359,7 @@ static enum reason decide_portless(struct search *search)
 		search->draft.external = external;
 		return REASON_NONE;
 	}
+	search->mappings->refused = request->address_first;
 	return held ? REASON_HOLD_DOWN : REASON_DESTINATION_EXHAUSTED;
 }
 
@@ -396,6 +397,12 @@ static enum reason refuse(struct search *search)
 	const struct mapping_request *request = search->request;
 	struct pools *pools = &search->mappings->pools;
 	bool resting = search->mappings->first_held != MAPPING_NONE, held = false;
+	static const enum reason reasons[REFUSAL_COUNT] = {
+		[REFUSAL_POOL_EXHAUSTED] = REASON_POOL_EXHAUSTED,
+		[REFUSAL_DESTINATION_EXHAUSTED] = REASON_DESTINATION_EXHAUSTED,
+		[REFUSAL_HOLD_DOWN] = REASON_HOLD_DOWN,
+	};
+	enum refusal cause = REFUSAL_POOL_EXHAUSTED;
 	const struct address *first, *last;
 	uint32_t culprit;
 
@@ -411,11 +418,14 @@ static enum reason refuse(struct search *search)
 		culprit = culprit == POOL_NONE ? i : culprit;
 		held = held_in(search, i);
 	}
-	if (culprit != POOL_NONE)
-		pools->list[culprit].refused++;
+	search->mappings->refused = *first;
 	if (held)
-		return REASON_HOLD_DOWN;
-	return request->overload && request->in_use ? REASON_DESTINATION_EXHAUSTED : REASON_POOL_EXHAUSTED;
+		cause = REFUSAL_HOLD_DOWN;
+	else if (request->overload && request->in_use)
+		cause = REFUSAL_DESTINATION_EXHAUSTED;
+	if (culprit != POOL_NONE)
+		pools_note_refusal(pools, culprit, cause);
+	return reasons[cause];
 }
 
 enum reason search_decide(struct search *search)

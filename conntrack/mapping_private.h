@@ -52,6 +52,7 @@ struct mappings {
 	uint32_t unowned;		/* have a port that no pool counts */
 	uint32_t bound;			/* to one peer's endpoint */
 	struct mono now;		/* the latest time seen */
+	struct address refused;		/* see mappings_refused() */
 	uint64_t key[2];
 	struct hosts hosts;
 	struct pools pools;

@@ -139,7 +139,7 @@ static struct mapping_request mapping_request_for(struct passage *passage)
 		.spill = settings->pooling == POOLING_PAIRED_THEN_ANY,
 		.preserve = settings->port_preservation,
 		.overload = settings->port_overloading,
-		.ports_limit = settings->ports_per_source,
+		.ports_limit = settings->ports_per_source && admit_is_exempt(passage) ? 0 : settings->ports_per_source,
 		.random = engine_random(passage->engine),
 		.now = passage->now,
 		.in_use = in_use,

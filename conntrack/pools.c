@@ -312,6 +312,11 @@ void pools_release(struct pools *pools, uint32_t index, uint16_t port)
 	note_used(pools, index);
 }
 
+void pools_note_refusal(struct pools *pools, uint32_t index, enum refusal cause)
+{
+	pools->list[index].refused[cause]++;
+}
+
 void pools_sample(struct pools *pools, struct mono now)
 {
 	for (uint32_t i = 0; i < pools->count; i++)
@@ -332,8 +337,11 @@ bool pools_next(const struct pools *pools, uint32_t *position, struct snapshot_p
 		.used = pools->ports[*position].used,
 		.peak = pool->peak,
 		.pressure = pressure_snapshot(&pool->pressure, pools->ports[*position].used, pool->span),
-		.refused = pool->refused,
 	};
+	for (int cause = 0; cause < REFUSAL_COUNT; cause++) {
+		snapshot->refusals[cause] = pool->refused[cause];
+		snapshot->refused += pool->refused[cause];
+	}
 	(*position)++;
 	return true;
 }

@@ -32,6 +32,7 @@ struct pool_reservation {
  * @free: free ports of all; here, because the ports themselves are too large to look at 64 of
  * @span: ports of that range that are not reserved
  * @shared: mappings beyond the first on their port, in sum
+ * @refused: sessions, by cause; causes that are no pool's stay 0
  */
 struct pool {
 	struct address address;
@@ -40,7 +41,7 @@ struct pool {
 	uint16_t first, last;
 	uint32_t free, span, peak, shared;
 	uint32_t next; /* in its hash bucket */
-	uint64_t refused;
+	uint64_t refused[REFUSAL_COUNT];
 	struct pressure pressure;
 };
 
@@ -108,6 +109,9 @@ void pools_release(struct pools *pools, uint32_t index, uint16_t port);
 
 /* Does more than one mapping have the port? */
 bool pools_is_shared(const struct pools *pools, uint32_t index, uint16_t port);
+
+/* A session was refused because of that pool. */
+void pools_note_refusal(struct pools *pools, uint32_t index, enum refusal cause);
 
 /* Samples every pool's growth; about once a second. */
 void pools_sample(struct pools *pools, struct mono now);

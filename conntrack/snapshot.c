@@ -149,7 +149,6 @@ size_t snapshot_sources(const struct engine *engine, struct snapshot_party *list
 {
 	size_t count = top_of(&engine->sources, list, limit);
 
-	/* Mappings are held by addresses: a /64 and the rest are none. */
 	for (size_t i = 0; i < count; i++)
 		list[i].ports = mappings_of_host(engine->mappings, &list[i].address);
 	return count;

@@ -59,6 +59,17 @@ static void put_pressure(struct report *status, const struct snapshot_pressure *
 	put_seconds_to_full(pressure, values);
 }
 
+/* Only the causes that are a pool's. */
+static void put_pool_refusals(struct report *pool, const struct snapshot_pool *values)
+{
+	static const enum refusal causes[] = { REFUSAL_POOL_EXHAUSTED, REFUSAL_DESTINATION_EXHAUSTED,
+					       REFUSAL_HOLD_DOWN };
+	struct report *refusals = report_put_object(pool, "refusals");
+
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		report_put_number(refusals, refusal_name(causes[i]), values->refusals[causes[i]]);
+}
+
 static struct report *pool_object(const struct snapshot_pool *values)
 {
 	char address[WORDS_ADDRESS_SIZE];
@@ -73,6 +84,7 @@ static struct report *pool_object(const struct snapshot_pool *values)
 	report_put_text(pool, "level", pressure_level_name(values->pressure.level));
 	put_seconds_to_full(pool, &values->pressure);
 	report_put_number(pool, "refused", values->refused);
+	put_pool_refusals(pool, values);
 	return pool;
 }
 
@@ -303,11 +315,10 @@ size_t answer_source(char *line, size_t size, const struct snapshot_party *value
 {
 	struct report *source = party_object(values);
 
-	/* Ports are held by addresses: what a whole network holds is not counted. */
-	if (address_is_ipv4(&values->address))
-		report_put_number(source, "ports", values->ports);
-	else
+	if (address_is_unspecified(&values->address))
 		report_put_null(source, "ports");
+	else
+		report_put_number(source, "ports", values->ports);
 	return report_line_into(source, line, size);
 }
 
@@ -343,6 +354,21 @@ static void put_session_event(struct report *object, const struct effect *effect
 	}
 }
 
+/* The refusal behind an alert: one cause, the pool if one is to blame, from where to where. */
+static void put_refusal(struct report *refusal, const struct effect *effect)
+{
+	char address[WORDS_ADDRESS_SIZE];
+
+	report_put_text(refusal, "cause", refusal_name((enum refusal)effect->alert.cause));
+	if (address_is_unspecified(&effect->alert.pool))
+		report_put_null(refusal, "pool");
+	else
+		report_put_text(refusal, "pool", words_address(&effect->alert.pool, address));
+	put_protocol(refusal, effect->alert.tuple.protocol);
+	put_endpoint(refusal, "source", &effect->alert.tuple.source);
+	put_endpoint(refusal, "destination", &effect->alert.tuple.destination);
+}
+
 size_t answer_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s)
 {
 	static const char *const names[] = { "new", "update", "destroy" };
@@ -359,6 +385,8 @@ size_t answer_event(char *line, size_t size, const struct effect *effect, uint64
 		report_put_text(event, "name", effect->alert.name);
 		report_put_text(event, "subject", effect->alert.subject);
 		report_put_text(event, "text", effect->alert.text);
+		if (effect->alert.refused)
+			put_refusal(report_put_object(event, "refusal"), effect);
 	}
 	return report_line_into(event, line, size);
 }

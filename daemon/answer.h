@@ -16,7 +16,7 @@
 /** struct answer_alert - one that was raised and is not cleared */
 struct answer_alert {
 	const char *name;
-	char subject[64], text[192];
+	char subject[64], text[320];
 	struct mono since;
 };
 

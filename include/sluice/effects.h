@@ -60,7 +60,11 @@ struct effect {
 			bool raised;
 			const char *name; /* from the closed set of CONTRACT */
 			char subject[64];
-			char text[192];
+			char text[320];
+			bool refused; /* of a refusal: @cause (enum refusal), and the latest one */
+			uint8_t cause;
+			struct address pool; /* unspecified: none is to blame */
+			struct tuple tuple;  /* as the refused source sent it */
 		} alert;
 	};
 };

@@ -30,7 +30,7 @@
 	X(ICMP_INVALID,           "icmp-invalid",           "ICMP error whose quoted packet does not fit its session")     \
 	X(ICMP_FORBIDDEN,         "icmp-forbidden",         "ICMP type that a gateway does not forward")                   \
 	X(TABLE_FULL,             "table-full",             "no room in the session table")                                \
-	X(SOURCE_QUOTA,           "source-quota",           "the source holds all the sessions or ports it may")           \
+	X(SOURCE_QUOTA,           "source-quota",           "the source holds or opens as much as it may")                 \
 	X(POOL_EXHAUSTED,         "pool-exhausted",         "no external port is free")                                    \
 	X(DESTINATION_EXHAUSTED,  "destination-exhausted",  "no external port is free for this destination")               \
 	X(HOLD_DOWN,              "hold-down",              "all free external ports are still quarantined")               \

@@ -65,7 +65,8 @@ struct snapshot_pool {
 	uint8_t protocol;
 	uint32_t ports, used, peak;
 	struct snapshot_pressure pressure;
-	uint64_t refused;
+	uint64_t refused;		   /* in sum */
+	uint64_t refusals[REFUSAL_COUNT]; /* by cause; causes that are no pool's stay 0 */
 };
 
 enum session_nat {
@@ -123,7 +124,7 @@ struct snapshot_party {
 	struct address address; /* unspecified: all those beyond what is counted one by one */
 	uint32_t sessions;
 	uint32_t expendable; /* of those: unanswered or closing, given up first under pressure */
-	uint32_t ports;	     /* external ports that a source's mappings hold; an IPv4 source's only */
+	uint32_t ports;	     /* external ports that a source's mappings hold */
 };
 
 /**

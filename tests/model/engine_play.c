@@ -108,6 +108,24 @@ static void choose_ports(struct play *play, struct settings *settings)
 	settings->port_last = ranges[range][1];
 }
 
+/* Half of the ports, by parity, in 32,767 runs of one; few new sessions; who is exempt. */
+static void choose_limits(struct play *play, struct settings *settings)
+{
+	static const uint8_t exempt[4] = { 10, 0, 0, 2 };
+	uint8_t bits = play_byte(play);
+
+	if ((bits & 3) == 1)
+		settings->pooling = POOLING_PAIRED_THEN_ANY;
+	if ((bits & 12) == 4) {
+		settings->port_set_count = 1;
+		settings->port_sets[0] = (struct settings_port_set){ .offset = 15, .length = 1, .id = bits >> 7 };
+	}
+	if ((bits & 48) == 16)
+		settings->new_per_source = (struct settings_rate){ .count = 2, .period_s = 1, .burst = 3 };
+	settings->exempt_count = bits >> 6 & 1;
+	settings->exempt[0] = (struct settings_network){ address_from_ipv4(exempt), 128 };
+}
+
 static void choose_settings(struct play *play, struct settings *settings)
 {
 	static const uint32_t capacities[] = { 64, 2, 3, 5, 8, 16 };
@@ -128,6 +146,7 @@ static void choose_settings(struct play *play, struct settings *settings)
 	settings->tcp_loose = !(second & 64);
 	settings->tcp_liberal = second & 128;
 	choose_ports(play, settings);
+	choose_limits(play, settings);
 }
 
 static struct configuration *load(struct play *play)

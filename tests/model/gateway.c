@@ -143,6 +143,8 @@ static void keep_answers(struct gateway *gateway)
 	while (engine_next_effect(gateway->engine, &effect)) {
 		if (effect.kind == EFFECT_SESSION_EVENT)
 			gateway->event = effect;
+		if (effect.kind == EFFECT_ALERT)
+			gateway->alerts[gateway->alert_count++ % GATEWAY_ALERTS] = effect;
 		if (effect.kind != EFFECT_INJECT || gateway->answer_count == GATEWAY_ANSWERS ||
 		    effect.inject.length > sizeof(gateway->answers[0].bytes))
 			continue;

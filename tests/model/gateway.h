@@ -12,6 +12,7 @@
 
 #define GATEWAY_LINKS 8
 #define GATEWAY_ANSWERS 16
+#define GATEWAY_ALERTS 8
 
 /**
  * struct gateway - start with zeros
@@ -25,6 +26,8 @@ struct gateway {
 	struct link links[GATEWAY_LINKS];
 	size_t link_count;
 	struct effect event; /* the latest of a session */
+	size_t alert_count;  /* since the start; the latest GATEWAY_ALERTS of them are kept, in turn */
+	struct effect alerts[GATEWAY_ALERTS];
 	size_t answer_count;
 	struct {
 		uint32_t length;

@@ -150,13 +150,27 @@ static const char *check_counts(const struct mappings *mappings)
 	return NULL;
 }
 
+/* An entry whose external address is all ones counts for a /64. */
+static bool counts_for(const struct mappings *mappings, uint32_t host, const struct mapping *mapping)
+{
+	static const struct address zeros;
+	const struct host *entry = &mappings->hosts.list[host];
+	const struct address *internal = &mappings->hosts.list[mapping->host].internal;
+
+	for (size_t i = 0; i < sizeof(entry->external.bytes); i++)
+		if (!entry->mappings || entry->external.bytes[i] != 0xff)
+			return mapping->host == host;
+	return !address_is_ipv4(internal) && memcmp(internal->bytes, entry->internal.bytes, 8) == 0 &&
+	       memcmp(entry->internal.bytes + 8, zeros.bytes, 8) == 0;
+}
+
 static const char *check_hosts(const struct mappings *mappings)
 {
 	for (uint32_t host = 0; host < mappings->hosts.count; host++) {
 		uint32_t count = 0;
 
 		for (uint32_t i = 0; i < mappings->used; i++)
-			count += is_live(mappings, i) && mappings->list[i].host == host;
+			count += is_live(mappings, i) && counts_for(mappings, host, &mappings->list[i]);
 		INVARIANT(count == mappings->hosts.list[host].mappings, "a host's number of mappings is wrong");
 	}
 	return NULL;

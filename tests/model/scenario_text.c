@@ -83,6 +83,27 @@ bool variables_match(struct variables *variables, const char *expected, const ch
 	       (!*tail ? !*cut : variables_match(variables, tail, cut));
 }
 
+bool scenario_duration(const char *text, uint64_t *ms)
+{
+	for (*ms = 0; *text; text++) {
+		char *unit;
+		uint64_t value = strtoull(text, &unit, 10);
+
+		if (unit == text)
+			return false;
+		if (strncmp(unit, "ms", 2) == 0) {
+			*ms += value;
+			unit++;
+		} else if (*unit == 'h' || *unit == 'm' || *unit == 's') {
+			*ms += value * (*unit == 'h' ? 3600000 : *unit == 'm' ? 60000 : 1000);
+		} else {
+			return false;
+		}
+		text = unit;
+	}
+	return true;
+}
+
 /* -------------------------------------------------------------------- files */
 
 static struct script *read_script(const char *path)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SCENARIO_VARIABLES 64
 
@@ -44,6 +45,9 @@ bool variables_set(struct variables *variables, const char *name, const char *va
 
 /* Puts in what is known; an unknown $NAME stays as it is. */
 void variables_expand(const struct variables *variables, const char *line, char *out, size_t size);
+
+/* Milliseconds of a text like 2h4m, 119s or 500ms; false: it is none. */
+bool scenario_duration(const char *text, uint64_t *ms);
 
 /**
  * variables_match() - does @actual read as @expected?

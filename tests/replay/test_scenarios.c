@@ -22,6 +22,7 @@
  *                                        configuration's word), with SECONDS left; or `gone`
  *   pool ADDRESS PROTOCOL WHAT [N]       of that external address: `ports N`, `used N`, `used`:
  *                                        some are, `none`: it has given no port yet
+ *   alert NAME TEXT                      one of the latest alerts of that name contains TEXT
  *   count WHAT... N                      a counter of `status`: created, expired, evicted,
  *                                        `drops REASON`, `refusals CAUSE`, translated, ...
  *   for NAME FIRST LAST LINE             the line, for each number
@@ -202,13 +203,19 @@ static void play_answer(char **words, size_t count)
 	memmove(gateway->answers, gateway->answers + 1, gateway->answer_count * sizeof(gateway->answers[0]));
 }
 
+static void join_words(char **words, size_t count, char *text, size_t size)
+{
+	*text = '\0';
+	for (size_t i = 0; i < count; i++)
+		snprintf(text + strlen(text), size - strlen(text), i ? " %s" : "%s", words[i]);
+}
+
 static void play_by(char **words, size_t count)
 {
 	struct rule_place place = { 0 };
-	char text[256] = "";
+	char text[256];
 
-	for (size_t i = 1; i < count; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), i > 1 ? " %s" : "%s", words[i]);
+	join_words(words + 1, count - 1, text, sizeof(text));
 	if (play.verdict.rule != RULE_NONE)
 		place = ruleset_rule_place(play.gateway.configuration->ruleset, play.verdict.rule);
 	if (!place.text || !strstr(place.text, text))
@@ -219,24 +226,10 @@ static void play_by(char **words, size_t count)
 
 static uint64_t duration_ms(const char *text)
 {
-	uint64_t ms = 0;
+	uint64_t ms;
 
-	while (*text) {
-		char *unit;
-		uint64_t value = strtoull(text, &unit, 10);
-
-		if (unit == text)
-			FAIL("not a duration: %s", text);
-		if (strncmp(unit, "ms", 2) == 0) {
-			ms += value;
-			unit++;
-		} else if (*unit == 'h' || *unit == 'm' || *unit == 's') {
-			ms += value * (*unit == 'h' ? 3600000 : *unit == 'm' ? 60000 : 1000);
-		} else {
-			FAIL("not a duration: %s", text);
-		}
-		text = unit + 1;
-	}
+	if (!scenario_duration(text, &ms))
+		FAIL("not a duration: %s", text);
 	return ms;
 }
 
@@ -345,6 +338,26 @@ static void play_pool(char **words, size_t count)
 		FAIL("%s is %u", words[3], value);
 }
 
+static void play_alert(char **words, size_t count)
+{
+	const struct gateway *gateway = &play.gateway;
+	size_t kept = gateway->alert_count < GATEWAY_ALERTS ? gateway->alert_count : GATEWAY_ALERTS;
+	const char *latest = "none";
+	char text[256];
+
+	join_words(words + 2, count - 2, text, sizeof(text));
+	for (size_t i = 1; i <= kept; i++) {
+		const struct effect *effect = &gateway->alerts[(gateway->alert_count - i) % GATEWAY_ALERTS];
+
+		if (strcmp(effect->alert.name, words[1]) != 0)
+			continue;
+		if (strstr(effect->alert.text, text))
+			return;
+		latest = effect->alert.text;
+	}
+	FAIL("no such alert; the earliest of that name: %s", latest);
+}
+
 static void play_sessions(const char *number)
 {
 	struct snapshot_status status;
@@ -404,6 +417,8 @@ static void play_words(char **words, size_t count)
 		play_session(words, count);
 	else if (strcmp(words[0], "pool") == 0)
 		play_pool(words, count);
+	else if (strcmp(words[0], "alert") == 0 && count > 2)
+		play_alert(words, count);
 	else if (strcmp(words[0], "count") == 0)
 		play_count(words, count);
 	else
