@@ -123,6 +123,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		return REASON_FILTERED;
 	}
 	held_syns_cancel(&engine->held_syns, &reply);
+	witness_opened(passage);
 	return REASON_NONE;
 }
 

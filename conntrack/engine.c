@@ -456,6 +456,7 @@ struct engine_verdict engine_process(struct engine *engine, const struct packet_
 		engine->counters.drops[reason]++;
 		engine->counters.truncated += reason == REASON_TRUNCATED;
 		refusal_take_note(&passage, reason);
+		witness_refused(&passage, reason);
 		return (struct engine_verdict){ .verdict = VERDICT_DROP, .reason = reason, .rule = passage.rule };
 	}
 	engine->counters.accepted++;

@@ -16,6 +16,7 @@
 #include "conntrack/table.h"
 #include "conntrack/tally.h"
 #include "conntrack/untracked.h"
+#include "conntrack/witness.h"
 #include "sluice/engine.h"
 #include "sluice/snapshot.h"
 
@@ -41,6 +42,7 @@ struct engine {
 	struct tally sources, destinations;
 	struct quota quota;
 	struct refusal_note refused[REFUSAL_COUNT];
+	struct witness *witness; /* NULL: nothing is counted for anybody */
 	struct outbox outbox;
 	struct held_syns held_syns;
 	struct pressure pressure;
@@ -150,6 +152,8 @@ void judge_count_established(struct passage *passage, enum hook hook);
 
 /* Which rule accepted, in a form that outlives the ruleset; 0: none. */
 uint32_t place_of_rule(struct engine *engine, uint32_t rule);
+/* The same for a policy that drops. */
+uint32_t place_of_policy(struct engine *engine, enum hook hook, enum family family);
 const char *place_file(const struct engine *engine, uint32_t place);
 unsigned int place_line(uint32_t place);
 

@@ -196,9 +196,8 @@ void judge_count_established(struct passage *passage, enum hook hook)
 /* A place is the file's number in the upper byte (from 1) and the line below it. */
 #define PLACE_LINE_BITS 24
 
-uint32_t place_of_rule(struct engine *engine, uint32_t rule)
+static uint32_t place_of(struct engine *engine, struct rule_place at)
 {
-	struct rule_place at = ruleset_rule_place(engine->configuration->ruleset, rule);
 	uint32_t file = 0;
 
 	if (!at.file)
@@ -211,6 +210,16 @@ uint32_t place_of_rule(struct engine *engine, uint32_t rule)
 	if (!engine->place_files[file][0])
 		strncpy(engine->place_files[file], at.file, PLACE_FILE_SIZE - 1);
 	return (file + 1) << PLACE_LINE_BITS | (at.line & ((1U << PLACE_LINE_BITS) - 1));
+}
+
+uint32_t place_of_rule(struct engine *engine, uint32_t rule)
+{
+	return place_of(engine, ruleset_rule_place(engine->configuration->ruleset, rule));
+}
+
+uint32_t place_of_policy(struct engine *engine, enum hook hook, enum family family)
+{
+	return place_of(engine, ruleset_policy_place(engine->configuration->ruleset, hook, family));
 }
 
 const char *place_file(const struct engine *engine, uint32_t place)

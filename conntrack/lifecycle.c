@@ -48,7 +48,9 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	engine->random[0] |= 1; /* the generator's one dead state is all zeros */
 	untracked_init(&engine->untracked, secrets->hash_key);
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
-	if (!engine->mappings || table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
+	engine->witness = witness_create(settings->capacity, secrets->hash_key);
+	if (!engine->mappings || !engine->witness ||
+	    table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
 	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||
 	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 ||
 	    quota_init(&engine->quota, parties, secrets->hash_key) < 0 || outbox_init(&engine->outbox) < 0 ||
@@ -68,6 +70,7 @@ void engine_destroy(struct engine *engine)
 	tally_fini(&engine->sources);
 	tally_fini(&engine->destinations);
 	quota_fini(&engine->quota);
+	witness_destroy(engine->witness);
 	outbox_fini(&engine->outbox);
 	held_syns_fini(&engine->held_syns);
 	free(engine->links);
@@ -304,8 +307,10 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	engine->now = now;
 	for (unsigned int list = 0; list < LIST_COUNT; list++) {
 		while (budget && is_due(engine, list, ticks)) {
-			if (list != LIST_UNCONFIRMED)
+			if (list != LIST_UNCONFIRMED) {
 				engine->counters.expired++;
+				witness_expired(engine, engine->table.lists[list].head);
+			}
 			engine_end_session(engine, engine->table.lists[list].head);
 			budget--;
 		}
@@ -313,6 +318,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	}
 	more |= mappings_tick(engine->mappings, now, budget);
 	enter_answer_held(engine, now);
+	witness_tick(engine, budget);
 	pressure_update(&engine->pressure, engine->table.confirmed, engine->table.capacity);
 	if (mono_ms_between(engine->pressure.sampled_at, now) >= SAMPLE_MS) {
 		pressure_sample(&engine->pressure, engine->table.confirmed, now);

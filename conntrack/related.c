@@ -112,7 +112,11 @@ static enum reason pass_unmatched(struct passage *passage)
 	passage->context.ct_state = CT_STATE_RELATED;
 	passage->settled = true;
 	reason = judge(passage, HOOK_OUTPUT, false);
-	return reason == REASON_NONE ? judge(passage, HOOK_POSTROUTING, false) : reason;
+	if (reason == REASON_NONE)
+		reason = judge(passage, HOOK_POSTROUTING, false);
+	if (reason == REASON_NONE)
+		witness_error(passage);
+	return reason;
 }
 
 enum reason related_process(struct passage *passage)
@@ -143,6 +147,8 @@ enum reason related_process(struct passage *passage)
 		reason = judge(passage, HOOK_POSTROUTING, false);
 	if (reason != REASON_NONE)
 		return reason;
+	if (hook != HOOK_PREROUTING)
+		witness_error(passage);
 	translate(passage);
 	if (passage->rewritten)
 		engine->counters.icmp_translated++;

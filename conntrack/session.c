@@ -61,6 +61,7 @@ void engine_end_session(struct engine *engine, uint32_t index)
 	struct endpoint peer = table_peer(&engine->table, session);
 
 	if (session->flags & SESSION_CONFIRMED) {
+		witness_ended(engine, index);
 		session_announce(engine, index, SESSION_DESTROY);
 		admit_uncount(engine, index);
 	}
@@ -75,6 +76,20 @@ void session_count(struct passage *passage)
 {
 	passage->session->packets[passage->direction]++;
 	passage->session->bytes[passage->direction] += passage->packet.length;
+}
+
+/* Is there something in it for the witness? Most packets of an established session say no. */
+static bool is_remarkable(const struct passage *passage, uint8_t list, uint8_t flags)
+{
+	const struct session *session = passage->session;
+	const struct tuple *tuple = &passage->packet.tuple;
+
+	if (session->flags != flags)
+		return true;
+	if (session->list != list)
+		return list <= TIMEOUT_TCP_SYN_RECEIVED || session->list == TIMEOUT_TCP_CLOSE;
+	return tuple->protocol == PROTOCOL_UDP &&
+	       (be16_to_host(tuple->destination.port) == 53 || be16_to_host(tuple->source.port) == 53);
 }
 
 /*
@@ -98,4 +113,6 @@ void session_advance(struct passage *passage, const struct track_result *result)
 		admit_reclass(passage->engine, passage->index, before);
 	if (session->list != before || session->flags != flags)
 		session_announce(passage->engine, passage->index, SESSION_UPDATE);
+	if (is_remarkable(passage, before, flags) || result->retransmission)
+		witness_advanced(passage, result, before, flags);
 }

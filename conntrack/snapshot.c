@@ -130,31 +130,3 @@ int snapshot_next_pool(const struct engine *engine, struct snapshot_cursor *curs
 {
 	return pools_next(mappings_pools_const(engine->mappings), &cursor->position, pool);
 }
-
-static size_t top_of(const struct tally *tally, struct snapshot_party *list, size_t limit)
-{
-	size_t count = 0;
-
-	for (uint32_t entry = rank_first(&tally->sessions); entry != RANK_NONE && count < limit;
-	     entry = rank_next(&tally->sessions, entry))
-		list[count++] = (struct snapshot_party){
-			.address = tally->entries[entry].address,
-			.sessions = rank_count(&tally->sessions, entry),
-			.expendable = rank_count(&tally->expendable, entry),
-		};
-	return count;
-}
-
-size_t snapshot_sources(const struct engine *engine, struct snapshot_party *list, size_t limit)
-{
-	size_t count = top_of(&engine->sources, list, limit);
-
-	for (size_t i = 0; i < count; i++)
-		list[i].ports = mappings_of_host(engine->mappings, &list[i].address);
-	return count;
-}
-
-size_t snapshot_destinations(const struct engine *engine, struct snapshot_party *list, size_t limit)
-{
-	return top_of(&engine->destinations, list, limit);
-}

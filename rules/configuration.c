@@ -145,6 +145,20 @@ struct rule_place ruleset_rule_place(const struct ruleset *ruleset, uint32_t rul
 	return (struct rule_place){ found->place.source->path, found->place.line, found->text };
 }
 
+struct rule_place ruleset_policy_place(const struct ruleset *ruleset, enum hook hook, enum family family)
+{
+	size_t count;
+	const struct base_chain *const *chains = ruleset_base_chains(ruleset, hook, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct place *place = &chains[i]->chain->place;
+
+		if (chains[i]->policy_drop && base_chain_sees(chains[i], family))
+			return (struct rule_place){ place->source->path, place->line, chains[i]->chain->name };
+	}
+	return (struct rule_place){ 0 };
+}
+
 bool ruleset_next_rule(const struct ruleset *ruleset, uint32_t *position, struct rule_listing *listing)
 {
 	static const char *const families[] = { "ip", "ip6", "inet" };

@@ -280,6 +280,9 @@ struct rule_place {
 };
 struct rule_place ruleset_rule_place(const struct ruleset *ruleset, uint32_t rule);
 
+/* Where the first chain on @hook stands whose policy drops packets of @family; NULL file: none. */
+struct rule_place ruleset_policy_place(const struct ruleset *ruleset, enum hook hook, enum family family);
+
 /**
  * ruleset_inherit() - carry counters, quotas, limits and dynamic sets of the same
  *	name and type over from the ruleset that is being replaced

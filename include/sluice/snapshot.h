@@ -7,6 +7,7 @@
 #define SLUICE_SNAPSHOT_H
 
 #include "sluice/engine.h"
+#include "sluice/statistics.h"
 
 enum pressure_level {
 	PRESSURE_NORMAL,
@@ -125,6 +126,7 @@ struct snapshot_party {
 	uint32_t sessions;
 	uint32_t expendable; /* of those: unanswered or closing, given up first under pressure */
 	uint32_t ports;	     /* external ports that a source's mappings hold */
+	struct snapshot_statistics statistics;
 };
 
 /**
@@ -135,6 +137,14 @@ struct snapshot_party {
  */
 size_t snapshot_sources(const struct engine *engine, struct snapshot_party *list, size_t limit);
 size_t snapshot_destinations(const struct engine *engine, struct snapshot_party *list, size_t limit);
+
+/**
+ * snapshot_statistics_of() - all that is counted of one address, as a source and as a destination
+ *
+ * An IPv6 source counts with its /64, a destination by itself.
+ */
+void snapshot_statistics_of(const struct engine *engine, const struct address *address,
+			    struct snapshot_statistics *source, struct snapshot_statistics *destination);
 
 /**
  * engine_delete_session() - end one session, its mapping with it when unused
