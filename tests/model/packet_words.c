@@ -20,7 +20,12 @@ struct said {
 	uint32_t sequence, acknowledgement, window, ttl, mtu, type, code;
 	uint8_t options[40];
 	bool bad_checksum;
+	bool dns, dns_response;
+	uint16_t dns_id;
 };
+
+#define DNS_HEADER 12
+#define UDP_HEADER 8
 
 static bool fail(struct words *words, const char *what, const char *word)
 {
@@ -208,6 +213,14 @@ static bool read_tcp_option(struct words *words, struct said *said, const char *
 	return true;
 }
 
+static void say_dns(struct said *said, uint32_t id, bool response)
+{
+	said->dns = true;
+	said->dns_id = (uint16_t)id;
+	said->dns_response = response;
+	said->shape.payload = DNS_HEADER;
+}
+
 static bool read_option(struct words *words, struct said *said)
 {
 	const char *word = take(words);
@@ -230,6 +243,8 @@ static bool read_option(struct words *words, struct said *said)
 		said->ttl = value;
 	else if (strcmp(word, "mtu") == 0)
 		said->mtu = value;
+	else if (strcmp(word, "query") == 0 || strcmp(word, "response") == 0)
+		say_dns(said, value, *word == 'r');
 	else
 		return fail(words, "unknown word", word);
 	return true;
@@ -299,6 +314,18 @@ static void put_tcp(struct wire *wire, const struct said *said)
 	l4[18] = l4[19] = 0;
 }
 
+/* One question and nothing else is told from an answer by a bit (RFC 1035 section 4.1.1). */
+static void put_dns(struct wire *wire, const struct said *said)
+{
+	uint8_t *message = wire->bytes + wire->l4 + UDP_HEADER;
+
+	memset(message, 0, DNS_HEADER);
+	message[0] = (uint8_t)(said->dns_id >> 8);
+	message[1] = (uint8_t)said->dns_id;
+	message[2] = said->dns_response ? 0x80 : 0;
+	message[5] = 1;
+}
+
 static void finish(struct wire *wire, const struct said *said)
 {
 	wire->bytes[wire->family == FAMILY_IPV4 ? 8 : 7] = (uint8_t)said->ttl;
@@ -327,6 +354,8 @@ static bool build_plain(struct wire *wire, struct words *words, const char *prot
 	wire_build(wire, &said.shape, &random);
 	if (said.shape.tuple.protocol == PROTOCOL_TCP)
 		put_tcp(wire, &said);
+	if (said.dns)
+		put_dns(wire, &said);
 	finish(wire, &said);
 	return true;
 }

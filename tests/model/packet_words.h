@@ -2,7 +2,7 @@
 /*
  * Packets in words, for scenarios:
  *
- *   udp 10.0.0.2:4000 > 203.0.113.9:53 [len N]
+ *   udp 10.0.0.2:4000 > 203.0.113.9:53 [len N] [query ID | response ID]
  *   tcp 10.0.0.2:4000 > 203.0.113.9:80 FLAGS SEQUENCE [ACKNOWLEDGEMENT] [len N] [win N]
  *                                      [wscale N] [mss N] [sackok] [ts VALUE ECHO]
  *   icmp 10.0.0.2:7 > 203.0.113.9      an echo request with identifier 7

@@ -25,6 +25,7 @@
  *   alert NAME TEXT                      one of the latest alerts of that name contains TEXT
  *   count WHAT... N                      a counter of `status`: created, expired, evicted,
  *                                        `drops REASON`, `refusals CAUSE`, translated, ...
+ *   finding..., findings...              what is wrong, see finding_words.h
  *   for NAME FIRST LAST LINE             the line, for each number
  *
  * In what is expected, `*` stands for anything, and a $NAME not yet known for a port
@@ -36,6 +37,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "tests/model/finding_words.h"
 #include "tests/model/gateway.h"
 #include "tests/model/packet_words.h"
 #include "tests/model/scenario_text.h"
@@ -392,6 +394,14 @@ static void play_for(const char *line)
 	}
 }
 
+static void play_finding(char *const *words, size_t count)
+{
+	static char why[4000];
+
+	if (!finding_words_hold(play.gateway.engine, play.gateway.now, words, count, why, sizeof(why)))
+		fail_msg("%s:%zu: %s", play.scenario->script->path, play.line + 1, why);
+}
+
 static void play_words(char **words, size_t count)
 {
 	if (strcmp(words[0], "links") == 0) {
@@ -421,6 +431,8 @@ static void play_words(char **words, size_t count)
 		play_alert(words, count);
 	else if (strcmp(words[0], "count") == 0)
 		play_count(words, count);
+	else if (strncmp(words[0], "finding", 7) == 0)
+		play_finding(words, count);
 	else
 		FAIL("what is '%s'?", words[0]);
 }
