@@ -98,7 +98,9 @@ $(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BUILD)/libsluice.
 # ----------------------------------------------------------------- testing
 
 unit: $(UNIT_BIN) $(SHELL_BIN)
-	@tests/run-unit $^ | tests/tally
+	@mkdir -p $(BUILD)/tests
+	@tests/run-unit $^ | tee $(BUILD)/tests/unit.tap | tests/tally
+	@tests/scorecard part=1 out=$(BUILD)/scorecard.md tests/requirements $(BUILD)/tests/unit.tap
 
 net: all
 	@BUILD=$(BUILD) tests/run-net $(TESTS) | tests/tally
@@ -110,8 +112,9 @@ check: deps
 
 check-built: all $(UNIT_BIN) $(SHELL_BIN)
 	@mkdir -p $(BUILD)/tests
-	@{ tests/check-source; tests/run-unit $(UNIT_BIN) $(SHELL_BIN); BUILD=$(BUILD) tests/run-net; } | \
-		tee $(BUILD)/tests/check.tap | tests/tally
+	@{ { tests/check-source; tests/run-unit $(UNIT_BIN) $(SHELL_BIN); BUILD=$(BUILD) tests/run-net; } | \
+		tee $(BUILD)/tests/check.tap; \
+		tests/scorecard out=$(BUILD)/scorecard.md tests/requirements $(BUILD)/tests/check.tap; } | tests/tally
 
 demo: deps
 	@$(MAKE) --no-print-directory -j2 all

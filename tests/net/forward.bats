@@ -164,7 +164,7 @@ teardown() { explain; }
 	[[ "$output" == refused ]]
 }
 
-@test "fragments both ways through masquerade" {
+@test "RFC4787-REQ-14: fragments both ways through masquerade" {
 	capture_start wire server "$INTERNAL"
 	in_client ping -q -c 3 -i 0.05 -W 2 -s 4000 198.51.100.2
 	run -0 probe client udp 198.51.100.2 7 --size 8000

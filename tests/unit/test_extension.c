@@ -93,7 +93,7 @@ static void extension_headers(void **unused)
 	}
 }
 
-static void extension_headers_bounded(void **unused)
+static void RFC8200_4_extension_headers_are_bounded(void **unused)
 {
 	uint8_t headers[8 * 9];
 
@@ -163,8 +163,10 @@ static void mobile_addresses(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mapped_addresses),	     cmocka_unit_test(extension_headers),
-		cmocka_unit_test(extension_headers_bounded), cmocka_unit_test(fragment_fields),
+		cmocka_unit_test(mapped_addresses),
+		cmocka_unit_test(extension_headers),
+		cmocka_unit_test(RFC8200_4_extension_headers_are_bounded),
+		cmocka_unit_test(fragment_fields),
 		cmocka_unit_test(mobile_addresses),
 	};
 

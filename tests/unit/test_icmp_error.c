@@ -152,7 +152,7 @@ static void rewrite_random(void **unused)
 }
 
 /* RFC 4884: extensions that follow the quote are not taken for a transport checksum. */
-static void extension_survives(void **unused)
+static void RFC4884_extension_survives(void **unused)
 {
 	uint64_t state = seed + 2;
 	struct wire_shape shape = { .tuple = wire_random_tuple(&state, FAMILY_IPV4, PROTOCOL_TCP),
@@ -288,7 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rewrite_table),	 cmocka_unit_test(rewrite_random),
-		cmocka_unit_test(extension_survives),	 cmocka_unit_test(later_fragment_quoted),
+		cmocka_unit_test(RFC4884_extension_survives),	 cmocka_unit_test(later_fragment_quoted),
 		cmocka_unit_test(by_hand_byte_for_byte), cmocka_unit_test(error_that_fits_nothing),
 		cmocka_unit_test(there_and_back),
 	};

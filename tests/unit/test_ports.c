@@ -159,7 +159,7 @@ static void model_agrees_over_random_operations(void **unused)
 }
 
 /* At the edge, where a scan would be slow and a probe would give up: one free port among 64,512. */
-static void rfc6056_the_last_free_port_is_found(void **unused)
+static void RFC6056_the_last_free_port_is_found(void **unused)
 {
 	uint64_t state = seed;
 	struct ports_wish wish;
@@ -177,7 +177,7 @@ static void rfc6056_the_last_free_port_is_found(void **unused)
 }
 
 /* Each free port equally likely, also those behind long runs of used ones: chi-squared with 99 degrees. */
-static void rfc6056_the_choice_is_uniform(void **unused)
+static void RFC6056_the_choice_is_uniform(void **unused)
 {
 	enum { PLACES = 100, DRAWS = 200000 };
 	uint32_t drawn[PORTS_COUNT] = { 0 };
@@ -206,7 +206,7 @@ static void rfc6056_the_choice_is_uniform(void **unused)
 	assert_true(sum < 175);
 }
 
-static void rfc4787_req4_parity_is_kept(void **unused)
+static void RFC4787_REQ_4_parity_is_kept(void **unused)
 {
 	uint64_t state = seed;
 
@@ -228,7 +228,7 @@ static void rfc4787_req4_parity_is_kept(void **unused)
 	}
 }
 
-static void rfc4787_req3a_well_known_ports_keep_to_themselves(void **unused)
+static void RFC4787_REQ_3a_well_known_ports_keep_to_themselves(void **unused)
 {
 	uint64_t state = seed;
 	struct ports_wish wish;
@@ -285,10 +285,10 @@ int main(void)
 		cmocka_unit_test(hash_known_answers),
 		cmocka_unit_test(every_port_of_a_range_is_found),
 		cmocka_unit_test(model_agrees_over_random_operations),
-		cmocka_unit_test(rfc6056_the_last_free_port_is_found),
-		cmocka_unit_test(rfc6056_the_choice_is_uniform),
-		cmocka_unit_test(rfc4787_req4_parity_is_kept),
-		cmocka_unit_test(rfc4787_req3a_well_known_ports_keep_to_themselves),
+		cmocka_unit_test(RFC6056_the_last_free_port_is_found),
+		cmocka_unit_test(RFC6056_the_choice_is_uniform),
+		cmocka_unit_test(RFC4787_REQ_4_parity_is_kept),
+		cmocka_unit_test(RFC4787_REQ_3a_well_known_ports_keep_to_themselves),
 		cmocka_unit_test(reserved_ports_are_never_handed_out),
 	};
 
