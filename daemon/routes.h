@@ -11,6 +11,7 @@
 
 #include "sluice/tuple.h"
 
+struct loop;
 struct routes;
 
 /* Return: 0, or negative errno. */
@@ -26,5 +27,27 @@ void routes_destroy(struct routes *routes);
  */
 uint32_t routes_interface(struct routes *routes, const struct address *address, uint32_t via_interface,
 			  uint32_t mark);
+
+/** struct route - how a packet goes on: @next_hop is the destination itself on the same link; @mtu 0: the link's */
+struct route {
+	uint32_t interface;
+	struct address next_hop;
+	uint32_t mtu;
+};
+
+/**
+ * routes_forward() - the way of a packet that came in by @interface and is not for this machine
+ * @mark: of the packet
+ *
+ * Return: false when the kernel would not forward it, or by several ways at once.
+ */
+bool routes_forward(struct routes *routes, const struct address *source, const struct address *destination,
+		    uint32_t interface, uint32_t mark, struct route *route);
+
+/**
+ * routes_follow() - call @changed soon after any route or routing rule has changed
+ * Return: 0, or negative errno.
+ */
+int routes_follow(struct routes *routes, struct loop *loop, void (*changed)(void *context), void *context);
 
 #endif
