@@ -338,8 +338,8 @@ struct object {
 	struct counter_values counter;
 	struct quota_values quota;
 	struct limit_values limit;
-	const char *helper, *helper_protocol;
-	uint32_t index; /* of its state in the program */
+	const char *helper, *helper_protocol, *helper_family; /* of a ct helper; the family may be NULL: the table's */
+	uint32_t index;					      /* of its state in the program */
 };
 
 enum table_family {

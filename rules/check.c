@@ -215,8 +215,6 @@ static void check_statement(struct checker *checker, struct statement *statement
 		if (!statement->object)
 			statement->object = "?";
 		check_object(checker, statement, OBJECT_HELPER, "ct helper");
-		report_warning(checker->diagnostics, statement->place,
-			       "ct helper has no effect here: sluice follows no application protocols");
 		break;
 	case STATEMENT_NAT:
 		check_nat(checker, statement);
@@ -271,6 +269,25 @@ void check_rule(struct checker *checker, struct chain *chain, struct rule *rule)
 		report_error(checker->diagnostics, rule->place, "a comment has 127 bytes at most");
 }
 
+static bool helper_family_known(const char *family)
+{
+	return strcmp(family, "ip") == 0 || strcmp(family, "ip6") == 0 || strcmp(family, "inet") == 0;
+}
+
+/* FTP is the one application protocol that sluice follows. */
+static void check_helper(struct checker *checker, const struct object *object)
+{
+	const char *family = object->helper_family;
+
+	if (!object->helper)
+		report_error(checker->diagnostics, object->place, "ct helper %s says no type", object->name);
+	else if (strcmp(object->helper, "ftp") != 0 || strcmp(object->helper_protocol, "tcp") != 0)
+		report_error(checker->diagnostics, object->place, "not supported: ct helper type %s protocol %s",
+			     object->helper, object->helper_protocol);
+	else if (family && !helper_family_known(family))
+		report_error(checker->diagnostics, object->place, "not supported: l3proto %s", family);
+}
+
 static void check_table(struct checker *checker, struct table *table)
 {
 	checker->table = table;
@@ -281,8 +298,8 @@ static void check_table(struct checker *checker, struct table *table)
 	for (const struct object *object = table->objects; object; object = object->next) {
 		if (object->kind == OBJECT_LIMIT && !object->limit.rate)
 			report_error(checker->diagnostics, object->place, "limit %s says no rate", object->name);
-		if (object->kind == OBJECT_HELPER && !object->helper)
-			report_error(checker->diagnostics, object->place, "ct helper %s says no type", object->name);
+		if (object->kind == OBJECT_HELPER)
+			check_helper(checker, object);
 	}
 	for (struct chain *chain = table->chains; chain; chain = chain->next) {
 		if (chain->has_policy && !chain->base)

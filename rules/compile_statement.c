@@ -257,6 +257,16 @@ static void compile_vmap(struct compiler *compiler, const struct statement *stat
 	compile_emit(compiler, OPERATION_VMAP, REGISTER_KEY, size)->operand = index;
 }
 
+static void compile_helper(struct compiler *compiler, const struct statement *statement)
+{
+	const char *family = statement->object_declared->helper_family;
+	struct instruction *instruction = compile_emit(compiler, OPERATION_HELPER, 0, 0);
+
+	if (family && strcmp(family, "inet") != 0)
+		instruction->operand = strcmp(family, "ip") == 0 ? FAMILY_IPV4 : FAMILY_IPV6;
+	compiler->ruleset->helper = true;
+}
+
 void compile_statement(struct compiler *compiler, struct statement *statement)
 {
 	struct instruction *instruction;
@@ -305,6 +315,7 @@ void compile_statement(struct compiler *compiler, struct statement *statement)
 		compile_update(compiler, statement);
 		break;
 	case STATEMENT_HELPER:
+		compile_helper(compiler, statement);
 		break;
 	}
 }

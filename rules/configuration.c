@@ -135,6 +135,11 @@ bool base_chain_sees(const struct base_chain *chain, enum family family)
 	return family == FAMILY_IPV6 ? chain->ipv6 : chain->ipv4;
 }
 
+bool ruleset_has_helper(const struct ruleset *ruleset)
+{
+	return ruleset->helper;
+}
+
 struct rule_place ruleset_rule_place(const struct ruleset *ruleset, uint32_t rule)
 {
 	const struct rule *found;

@@ -234,6 +234,8 @@ static enum truth walk_step(struct walker *walker, const struct instruction *ins
 	case OPERATION_RANGE:
 	case OPERATION_LOOKUP:
 		return walk_condition(walker, instruction);
+	case OPERATION_HELPER: /* only a session's first packet is given one */
+		return TRUTH_YES;
 	case OPERATION_SHIFT:
 	case OPERATION_SYMHASH:
 	case OPERATION_HASH:

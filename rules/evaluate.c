@@ -131,10 +131,14 @@ static bool run_update(struct machine *machine, const struct instruction *instru
 /* What the outcome carries besides the decision. */
 static void run_note(struct machine *machine, const struct instruction *instruction)
 {
+	const struct packet *packet = machine->context->packet;
 	struct rule_outcome *outcome = machine->outcome;
 
 	if (instruction->operation == OPERATION_NOTRACK)
 		outcome->notrack = true;
+	else if (instruction->operation == OPERATION_HELPER)
+		outcome->helper |= packet_is_tcp(packet) &&
+				   (!instruction->operand || instruction->operand == (uint32_t)packet->family);
 	else if (outcome->log_count < RULE_LOG_LIMIT)
 		outcome->logs[outcome->log_count++] = machine->ruleset->logs[instruction->operand];
 }
@@ -234,6 +238,7 @@ static bool run_step(struct machine *machine, const struct instruction *instruct
 				     instruction->flags);
 	case OPERATION_LOG:
 	case OPERATION_NOTRACK:
+	case OPERATION_HELPER:
 		run_note(machine, instruction);
 		return true;
 	case OPERATION_SET_MARK:

@@ -580,7 +580,11 @@ object_item
 			parser->object->helper = $2;
 			parser->object->helper_protocol = parser->option_word;
 		}
-	| identifier family_or_word	{ expect_word(parser, @1, $1, "l3proto"); }
+	| identifier family_or_word
+		{
+			expect_word(parser, @1, $1, "l3proto");
+			parser->object->helper_family = parser->option_word;
+		}
 	;
 
 object_rate

@@ -304,6 +304,12 @@ static void walk_nat(struct deriver *deriver, const struct nat_values *nat, stru
 		add_condition(deriver, conditions, map->left, OPERATOR_IMPLICIT, map->right);
 	emit_conditions(deriver, conditions);
 	emit_forwarded(deriver, conditions);
+	/* A followed server behind this forward announces other ports of the same address. */
+	if (deriver->ruleset->helper) {
+		conditions->port_count = 1;
+		conditions->ports[0] = (struct port_option){ .has_protocol = true, .protocol = PROTOCOL_TCP };
+		emit_conditions(deriver, conditions);
+	}
 }
 
 static void walk_vmap(struct deriver *deriver, const struct statement *statement, const struct conditions *conditions)

@@ -120,6 +120,8 @@ static void print_object(struct text *text, const struct object *object)
 		break;
 	case OBJECT_HELPER:
 		text_append(text, "type \"%s\" protocol %s", object->helper, object->helper_protocol);
+		if (object->helper_family)
+			text_append(text, "\n\t\tl3proto %s", object->helper_family);
 		break;
 	}
 	text_append(text, "\n\t}\n");

@@ -38,6 +38,7 @@ enum operation {
 	OPERATION_REJECT,    /* flags: enum reject_kind; operand: code */
 	OPERATION_NAT,	     /* operand: plan */
 	OPERATION_NOTRACK,
+	OPERATION_HELPER, /* operand: the family it is for, 0: any */
 	OPERATION_SET_MARK,
 	OPERATION_SET_CT_MARK,
 	OPERATION_MSS,	  /* operand: size, 0: rt mtu */
@@ -124,6 +125,7 @@ struct ruleset {
 	size_t update_count, update_capacity;
 	struct log_request *logs;
 	size_t log_count, log_capacity;
+	bool helper; /* some rule sets one */
 	bool established[HOOK_COUNT][2];
 	uint32_t *established_counters[HOOK_COUNT][2];
 	size_t established_counts[HOOK_COUNT][2];

@@ -218,6 +218,7 @@ struct log_request {
  * @rule: the deciding rule, for ruleset_rule_place(), or RULE_NONE
  * @mss: lower the MSS of this SYN to that, 0: leave it; @mss_route: to what the
  *	route carries (rt mtu)
+ * @helper: follow the session that this packet opens as FTP's control connection
  */
 struct rule_outcome {
 	enum rule_action action;
@@ -228,6 +229,7 @@ struct rule_outcome {
 	uint16_t mss;
 	bool mss_route;
 	bool notrack;
+	bool helper;
 	unsigned int log_count;
 	struct log_request logs[RULE_LOG_LIMIT];
 };
@@ -271,6 +273,9 @@ void ruleset_evaluate(struct ruleset *ruleset, const struct base_chain *chain, s
  */
 bool ruleset_established_accepted(const struct ruleset *ruleset, enum hook hook, enum family family);
 void ruleset_count_established(struct ruleset *ruleset, enum hook hook, enum family family, uint32_t bytes);
+
+/* Does some rule follow FTP (ct helper set)? */
+bool ruleset_has_helper(const struct ruleset *ruleset);
 
 /* Where a rule stands: file, line, and its canonical text. NULL file for RULE_NONE. */
 struct rule_place {
