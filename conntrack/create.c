@@ -3,7 +3,7 @@
  * How a session begins, in two phases: reserved and translated, then linked and
  * confirmed, or cancelled without a trace.
  */
-#include "conntrack/engine_private.h"
+#include "conntrack/follow.h"
 
 /* Fills a reserved slot: the tuples say what was decided about the destination. */
 static enum reason fill_session(struct passage *passage, uint32_t index, const union track *track)
@@ -22,6 +22,8 @@ static enum reason fill_session(struct passage *passage, uint32_t index, const u
 	session->track = *track;
 	if (passage->context.ct_state == CT_STATE_RELATED)
 		session->flags |= SESSION_RELATED;
+	if (passage->helper)
+		session->flags |= SESSION_FOLLOWED;
 	return REASON_NONE;
 }
 
@@ -124,6 +126,8 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	}
 	held_syns_cancel(&engine->held_syns, &reply);
 	witness_opened(passage);
+	follow_fulfil(passage);
+	follow_begin(passage);
 	return REASON_NONE;
 }
 

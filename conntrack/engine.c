@@ -13,7 +13,7 @@
  * reserved, unconfirmed, in prerouting and confirmed where it is judged; otherwise
  * both happen in one go. A packet that is judged and dropped leaves nothing.
  */
-#include "conntrack/engine_private.h"
+#include "conntrack/follow.h"
 #include "conntrack/mss.h"
 #include "conntrack/parse.h"
 #include "conntrack/rewrite.h"
@@ -112,6 +112,7 @@ static struct track_result track(struct passage *passage)
 {
 	struct session *session = passage->session;
 
+	follow_receive(passage);
 	return track_packet(&session->track, session_timeout(session), &passage->packet, passage->direction,
 			    session->flags & SESSION_SEEN_REPLY, &passage->engine->settings);
 }
@@ -178,7 +179,9 @@ static enum reason open_session(struct passage *passage)
 	enum hook hook = passage->meta->hook;
 	union track track;
 	struct track_result opened = track_open(&track, &passage->packet, &passage->engine->settings);
-	uint8_t state = passage->session ? session_ct_state(passage) : CT_STATE_NEW;
+	uint8_t state = follow_expected(passage) ? CT_STATE_RELATED
+			: passage->session	 ? session_ct_state(passage)
+						 : CT_STATE_NEW;
 	enum reason reason;
 
 	if (opened.reason != REASON_NONE || is_untracked(&passage->packet)) {
@@ -233,6 +236,8 @@ static enum reason continue_session(struct passage *passage)
 		count_skipped_rules(passage);
 	else
 		reason = judge_on(passage);
+	if (reason == REASON_NONE)
+		reason = follow_send(passage, &result);
 	if (reason != REASON_NONE)
 		return reason;
 	session_advance(passage, &result);
@@ -343,6 +348,8 @@ static enum reason prerouting_new(struct passage *passage)
 	session_describe(passage, may_open			   ? CT_STATE_NEW
 				  : is_untracked(&passage->packet) ? CT_STATE_UNTRACKED
 								   : CT_STATE_INVALID);
+	if (may_open && follow_expected(passage))
+		session_describe(passage, CT_STATE_RELATED);
 	reason = judge_before_routing(passage, may_open);
 	if (reason != REASON_NONE || !may_open || passage->notrack)
 		return reason;
@@ -351,8 +358,8 @@ static enum reason prerouting_new(struct passage *passage)
 	mapping = enter_lookup(passage);
 	if (mapping != MAPPING_NONE)
 		return enter_mapping(passage, mapping);
-	/* Later hooks must see the mark: the session carries it there. */
-	return passage->context.ct_mark ? reserve(passage) : REASON_NONE;
+	/* Later hooks must see the mark, or the helper: the session carries it there. */
+	return passage->context.ct_mark || passage->helper ? reserve(passage) : REASON_NONE;
 }
 
 static enum reason process_prerouting(struct passage *passage)
@@ -390,6 +397,9 @@ static enum reason process_prerouting(struct passage *passage)
 	}
 	if (result.reason != REASON_NONE)
 		return session_nat(passage->session) == SESSION_NAT_NONE ? REASON_NONE : result.reason;
+	reason = follow_send(passage, &result);
+	if (reason != REASON_NONE)
+		return reason;
 	count_skipped_rules(passage);
 	session_advance(passage, &result);
 	passage->settled = true;

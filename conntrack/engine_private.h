@@ -7,6 +7,7 @@
 #define SLUICE_CONNTRACK_ENGINE_PRIVATE_H
 
 #include "conntrack/alerts.h"
+#include "conntrack/followers.h"
 #include "conntrack/held_syns.h"
 #include "conntrack/mapping.h"
 #include "conntrack/outbox.h"
@@ -43,6 +44,7 @@ struct engine {
 	struct quota quota;
 	struct refusal_note refused[REFUSAL_COUNT];
 	struct witness *witness; /* NULL: nothing is counted for anybody */
+	struct followers followers;
 	struct outbox outbox;
 	struct held_syns held_syns;
 	struct pressure pressure;
@@ -69,6 +71,7 @@ struct engine {
  * @rule: the last rule that accepted, RULE_NONE when a policy did
  * @mss: lower the MSS to that, 0: leave it
  * @too_fast: its source opens sessions faster than it may
+ * @helper: a rule wants the session followed
  */
 struct passage {
 	struct engine *engine;
@@ -87,6 +90,7 @@ struct passage {
 	uint16_t mss;
 	bool notrack;
 	bool too_fast;
+	bool helper;
 	bool rewritten;
 	bool settled;
 };
@@ -175,6 +179,15 @@ enum reason nat_source(struct passage *passage, const struct nat_request *reques
 
 /* A session of the router itself occupies the external port it uses (output, input). */
 enum reason nat_local(struct passage *passage);
+
+/**
+ * nat_listen() - an external endpoint for who will listen at @internal
+ * @external: the address to have it on
+ * @peer: who will connect; any port when that is 0
+ * @mapping: taken; the caller owes one release or cancel with @peer
+ */
+enum reason nat_listen(struct passage *passage, const struct endpoint *internal, const struct address *external,
+		       const struct endpoint *peer, uint32_t *mapping);
 
 /* Gives back what nat_source() or nat_local() took, as if it never was. */
 void nat_cancel(struct passage *passage);

@@ -158,6 +158,7 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 			passage->notrack = true;
 			passage->context.ct_state = CT_STATE_UNTRACKED;
 		}
+		passage->helper |= outcome.helper;
 		if (outcome.rule != RULE_NONE || passage->rule == RULE_NONE)
 			passage->rule = is_nat && passage->rule != RULE_NONE ? passage->rule : outcome.rule;
 		switch (outcome.action) {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "conntrack/engine_private.h"
+#include "conntrack/follow.h"
 #include "conntrack/locality.h"
 
 /* Seconds after which a packet that passed prerouting is no longer waited for. */
@@ -73,6 +73,7 @@ void engine_destroy(struct engine *engine)
 	witness_destroy(engine->witness);
 	outbox_fini(&engine->outbox);
 	held_syns_fini(&engine->held_syns);
+	followers_fini(&engine->followers);
 	free(engine->links);
 	free(engine);
 }
@@ -111,8 +112,10 @@ static int reserve_forwarded(struct engine *engine, const struct prefilter *pref
 
 int engine_apply(struct engine *engine, struct configuration *configuration, struct mono now)
 {
-	int error = reserve_forwarded(engine, ruleset_prefilter(configuration->ruleset));
+	int error = follow_prepare(engine, configuration->ruleset);
 
+	if (!error)
+		error = reserve_forwarded(engine, ruleset_prefilter(configuration->ruleset));
 	if (error)
 		return error;
 	ruleset_seed(configuration->ruleset, engine_random(engine));
@@ -236,6 +239,7 @@ static void end_address(struct engine *engine, const struct address *address)
 		if (session->list != LIST_FREE && lives_on(&engine->table, session, address))
 			engine_end_session(engine, index);
 	}
+	follow_end_address(engine, address);
 	mappings_end_address(engine->mappings, address);
 }
 
@@ -316,6 +320,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 		}
 		more |= is_due(engine, list, ticks);
 	}
+	more |= follow_tick(engine, now, &budget);
 	more |= mappings_tick(engine->mappings, now, budget);
 	enter_answer_held(engine, now);
 	witness_tick(engine, budget);

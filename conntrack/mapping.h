@@ -160,6 +160,8 @@ uint32_t mapping_lookup_internal(const struct mappings *mappings, uint8_t protoc
 /* Both ends of a mapping in use. */
 struct endpoint mapping_internal(const struct mappings *mappings, uint32_t index);
 struct endpoint mapping_external(const struct mappings *mappings, uint32_t index);
+/* One-to-one, without choosing? */
+bool mapping_is_static(const struct mappings *mappings, uint32_t index);
 enum behaviour mapping_behaviour(const struct mappings *mappings, uint32_t index);
 
 /* Mappings (external ports) that an internal address has, held ones too; an IPv6 one's /64. */

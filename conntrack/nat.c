@@ -249,6 +249,27 @@ enum reason nat_local(struct passage *passage)
 	return nat_source(passage, &unchanged);
 }
 
+enum reason nat_listen(struct passage *passage, const struct endpoint *internal, const struct address *external,
+		       const struct endpoint *peer, uint32_t *mapping)
+{
+	static const struct nat_request any = { .kind = NAT_SNAT };
+	struct mappings *mappings = passage->engine->mappings;
+	struct mapping_request wanted = mapping_request_for(passage);
+	uint32_t own = passage->session->mapping;
+	enum reason reason;
+
+	port_range(passage, &any, &wanted.port_first, &wanted.port_last);
+	wanted.internal = *internal;
+	wanted.peer = *peer;
+	wanted.address_first = wanted.address_last = *external;
+	wanted.behaviour = BEHAVIOUR_ADDRESS_DEPENDENT;
+	wanted.overload = false;
+	wanted.static_nat =
+	    own != MAPPING_NONE && passage->direction == DIRECTION_ORIGINAL && mapping_is_static(mappings, own);
+	*mapping = mapping_acquire(mappings, &wanted, &reason);
+	return reason;
+}
+
 void nat_cancel(struct passage *passage)
 {
 	struct session *session = passage->session;

@@ -9,7 +9,7 @@
  * inverse(tuple of d) when the error comes from beyond the translation, and must
  * read the tuple of the opposite of d when it leaves.
  */
-#include "conntrack/engine_private.h"
+#include "conntrack/follow.h"
 #include "conntrack/icmp_error.h"
 #include "conntrack/rewrite.h"
 
@@ -130,6 +130,7 @@ enum reason related_process(struct passage *passage)
 	if (!quotes_session(passage))
 		return pass_unmatched(passage);
 	passage->session = table_session(&engine->table, passage->index);
+	follow_quote(passage);
 	if (!fits_session(passage)) {
 		engine->counters.icmp_invalid++;
 		return REASON_ICMP_INVALID;

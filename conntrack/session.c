@@ -3,7 +3,7 @@
  * A session's life as rules and listeners see it: what it is called, what a packet
  * does to it, how it ends. How it begins is in create.c.
  */
-#include "conntrack/engine_private.h"
+#include "conntrack/follow.h"
 
 /* What rules may know of the session; without one, of the session that may become. */
 void session_describe(struct passage *passage, uint8_t ct_state)
@@ -65,6 +65,7 @@ void engine_end_session(struct engine *engine, uint32_t index)
 		session_announce(engine, index, SESSION_DESTROY);
 		admit_uncount(engine, index);
 	}
+	follow_end(engine, index);
 	table_unlink(&engine->table, index);
 	if (session->mapping != MAPPING_NONE)
 		mapping_release(engine->mappings, session->mapping, &peer, engine->now);

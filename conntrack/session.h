@@ -31,8 +31,9 @@ enum session_flag {
 	SESSION_RELATED = 4, /* admitted by a mapping or an expectation, not by a rule */
 	SESSION_LOCAL = 8,   /* the router itself is one end */
 	SESSION_CONFIRMED = 16,
-	SESSION_ENTERED = 32, /* its destination was a mapping's external endpoint: it holds that mapping too */
-	SESSION_HOLE = 64,    /* sent to an external endpoint that did not admit it: see enter.c */
+	SESSION_ENTERED = 32,	/* its destination was a mapping's external endpoint: it holds that mapping too */
+	SESSION_HOLE = 64,	/* sent to an external endpoint that did not admit it: see enter.c */
+	SESSION_FOLLOWED = 128, /* a helper reads it: see follow.c */
 };
 
 struct session {

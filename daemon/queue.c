@@ -45,6 +45,8 @@
  */
 #define BUFFER_SIZE (65536u + 2048u + 320u)
 #define SOCKET_BUFFER (32 << 20)
+/* How much longer than it came a packet may go on. */
+#define GROWTH 128u
 
 struct queue {
 	struct queue_options options;
@@ -323,6 +325,15 @@ static struct verdict_message queue_judge(struct queue *queue, struct queued_pac
 	return message;
 }
 
+/* The payload is a message's last attribute: what is behind it in the buffer may be written. */
+static uint32_t queue_room(const struct queue *queue, const struct queued_packet *packet)
+{
+	const uint8_t *end = queue->buffers[queue->next] + BUFFER_SIZE;
+	size_t room = packet->bytes ? (size_t)(end - packet->bytes) - packet->length : 0;
+
+	return room < GROWTH ? (uint32_t)room : GROWTH;
+}
+
 /* False when the kernel takes no verdicts: @message is to be taken again later. */
 static bool queue_take(struct queue *queue, const struct nlmsghdr *message, struct mono now)
 {
@@ -336,7 +347,8 @@ static bool queue_take(struct queue *queue, const struct nlmsghdr *message, stru
 	}
 	if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET) || !queued_packet_read(message, &packet))
 		return true;
-	if (!verdicts_room(queue->verdicts, packet.length) && !queue_flush(queue))
+	packet.meta.room = queue_room(queue, &packet);
+	if (!verdicts_room(queue->verdicts, packet.length + packet.meta.room) && !queue_flush(queue))
 		return false;
 	verdict = queue_judge(queue, &packet, now);
 	verdicts_add(queue->verdicts, &verdict);

@@ -204,9 +204,13 @@ static struct engine_verdict through_hook(struct replay *replay, struct packet_m
 	struct engine_verdict verdict;
 
 	meta->hook = hook;
+	meta->room = PACKET_LIMIT - replayed->length;
 	verdict = engine_process(replay->engine, meta, replay->bytes, replayed->length, replay->now);
-	if (verdict.verdict == VERDICT_ACCEPT)
+	if (verdict.verdict == VERDICT_ACCEPT) {
+		if (replayed->captured == replayed->length)
+			replayed->captured = verdict.length;
 		replayed->length = verdict.length;
+	}
 	if (verdict.mark_changed)
 		meta->mark = verdict.mark;
 	return verdict;

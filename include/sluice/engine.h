@@ -63,6 +63,7 @@ void engine_set_oracle(struct engine *engine, const struct oracle *oracle);
 /**
  * struct packet_meta - what came along with a packet
  * @iif, @oif: interface indices, 0 where the hook has none
+ * @room: bytes behind the packet that may be written: it may grow by so many
  * @truncated: the kernel kept part of the packet back
  * @checksum_unfinished: the transport checksum is still the pseudo-header's; when
  *	the packet is rewritten the engine computes it in full
@@ -72,6 +73,7 @@ struct packet_meta {
 	enum hook hook;
 	uint32_t iif, oif;
 	uint32_t mark;
+	uint32_t room;
 	bool truncated;
 	bool checksum_unfinished;
 	bool checksum_verified;

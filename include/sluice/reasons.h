@@ -37,6 +37,7 @@
 	X(NO_EXTERNAL_ADDRESS,    "no-external-address",    "masquerade, but the interface has no address")                \
 	X(TUPLE_CLASH,            "tuple-clash",            "another session already answers to the same tuple")           \
 	X(STALE_TRANSLATION,      "stale-translation",      "its session's translation no longer fits this hook")          \
+	X(HELPER,                 "helper",                 "a line of a followed protocol cannot be translated")         \
 	X(WRONG_HOOK,             "wrong-hook",             "arrived from a hook that sluice does not serve")
 
 enum reason {

@@ -172,7 +172,10 @@ static struct engine_verdict through(struct gateway *gateway, struct packet_meta
 	struct engine_verdict verdict;
 
 	meta->hook = hook;
+	meta->room = (uint32_t)(sizeof(wire->bytes) - wire->length);
 	verdict = engine_process(gateway->engine, meta, wire->bytes, wire->length, gateway->now);
+	if (verdict.verdict == VERDICT_ACCEPT)
+		wire->length = verdict.length;
 	if (verdict.mark_changed)
 		meta->mark = verdict.mark;
 	return verdict;

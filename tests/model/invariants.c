@@ -364,5 +364,7 @@ const char *invariants_check(const struct engine *engine)
 		wrong = check_tally(engine, &engine->destinations, false);
 	if (!wrong)
 		wrong = check_counters(&engine->counters);
+	if (!wrong)
+		wrong = invariants_check_followers(engine);
 	return wrong ? wrong : invariants_check_mappings(engine);
 }

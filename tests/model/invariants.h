@@ -19,6 +19,9 @@ const char *invariants_check(const struct engine *engine);
 /* The part about mappings, ports and hosts. */
 const char *invariants_check_mappings(const struct engine *engine);
 
+/* The part about control connections that are followed. */
+const char *invariants_check_followers(const struct engine *engine);
+
 /* In a function that returns such a sentence: the condition holds, or this is it. */
 #define INVARIANT(condition, sentence) \
 	do { \

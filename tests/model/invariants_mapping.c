@@ -51,6 +51,17 @@ static uint32_t entered(const struct engine *engine, uint32_t index)
 	return mapping_lookup_external(engine->mappings, original.protocol, &original.destination, &reply.destination);
 }
 
+/* How many announced endpoints it holds. */
+static uint32_t announced(const struct engine *engine, uint32_t mapping)
+{
+	const struct followers *followers = &engine->followers;
+	uint32_t uses = 0;
+
+	for (uint32_t i = 0; i < followers->used; i++)
+		uses += followers->list[i].expects && followers->list[i].expected.mapping == mapping;
+	return uses;
+}
+
 static const char *check_uses(const struct engine *engine)
 {
 	const struct mappings *mappings = engine->mappings;
@@ -67,7 +78,7 @@ static const char *check_uses(const struct engine *engine)
 			return wrong;
 	}
 	for (uint32_t i = 0; i < mappings->used; i++) {
-		uint32_t uses = 0;
+		uint32_t uses = announced(engine, i);
 
 		for (uint32_t index = 0; index < engine->table.untouched; index++)
 			uses += (is_session(engine, index) && engine->table.sessions[index].mapping == i) +

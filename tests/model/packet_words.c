@@ -19,6 +19,8 @@ struct said {
 	bool has_sequence;
 	uint32_t sequence, acknowledgement, window, ttl, mtu, type, code;
 	uint8_t options[40];
+	const char *text;
+	bool whole_line;
 	bool bad_checksum;
 	bool dns, dns_response;
 	uint16_t dns_id;
@@ -170,6 +172,52 @@ uint16_t packet_words_mss(const struct packet *packet)
 	return 0;
 }
 
+/* One line, its end left out; what is no letter of it reads as in the scenario. */
+static void describe_text(const struct packet *packet, char *text, size_t size)
+{
+	size_t length = packet->payload_length < size - 1 ? packet->payload_length : size - 1;
+	const uint8_t *payload = packet->bytes + packet->payload_offset;
+
+	if (length >= 2 && payload[length - 1] == '\n' && payload[length - 2] == '\r')
+		length -= 2;
+	for (size_t i = 0; i < length; i++)
+		text[i] = payload[i] == ' ' ? '_' : payload[i] == '\n' ? '~' : (char)payload[i];
+	text[length] = '\0';
+}
+
+static void describe_sack(const struct packet *packet, char *text, size_t size)
+{
+	const uint8_t *at = packet->bytes + packet->tcp.options_offset, *end = at + packet->tcp.options_length;
+	uint32_t edges[2] = { 0, 0 };
+
+	while (at + 9 < end && *at != 5)
+		at += *at == 1 || at[1] < 2 ? 1 : at[1];
+	if (at + 9 < end)
+		memcpy(edges, at + 2, sizeof(edges));
+	snprintf(text, size, "%u-%u", ntohl(edges[0]), ntohl(edges[1]));
+}
+
+bool packet_words_detail(const struct packet *packet, const char *what, char *text, size_t size)
+{
+	if (!packet_is_tcp(packet))
+		return false;
+	if (strcmp(what, "says") == 0)
+		describe_text(packet, text, size);
+	else if (strcmp(what, "seq") == 0)
+		snprintf(text, size, "%u", packet->tcp.sequence);
+	else if (strcmp(what, "ack") == 0)
+		snprintf(text, size, "%u", packet->tcp.acknowledgement);
+	else if (strcmp(what, "sack") == 0)
+		describe_sack(packet, text, size);
+	else if (strcmp(what, "len") == 0)
+		snprintf(text, size, "%u", packet->payload_length);
+	else if (strcmp(what, "mss") == 0)
+		snprintf(text, size, "%u", packet_words_mss(packet));
+	else
+		return false;
+	return true;
+}
+
 /* ------------------------------------------------------------------ building */
 
 static void add_option(struct said *said, const uint8_t *bytes, size_t length)
@@ -189,6 +237,18 @@ static void add_timestamp(struct said *said, uint32_t value, uint32_t echo)
 	add_option(said, option, sizeof(option));
 }
 
+/* At an odd place, where checksums go wrong. */
+static void add_sack(struct said *said, uint32_t left, uint32_t right)
+{
+	uint8_t option[12] = { 1, 5, 10, [11] = 0 };
+
+	left = htonl(left);
+	right = htonl(right);
+	memcpy(option + 3, &left, 4);
+	memcpy(option + 7, &right, 4);
+	add_option(said, option, sizeof(option));
+}
+
 static bool read_tcp_option(struct words *words, struct said *said, const char *word)
 {
 	uint32_t value, echo;
@@ -201,6 +261,12 @@ static bool read_tcp_option(struct words *words, struct said *said, const char *
 	}
 	if (!take_number(words, &value))
 		return false;
+	if (strcmp(word, "sack") == 0) {
+		if (!take_number(words, &echo))
+			return false;
+		add_sack(said, value, echo);
+		return true;
+	}
 	if (strcmp(word, "wscale") == 0) {
 		add_option(said, (const uint8_t[]){ 1, 3, 3, (uint8_t)value }, 4);
 	} else if (strcmp(word, "mss") == 0) {
@@ -231,8 +297,16 @@ static bool read_option(struct words *words, struct said *said)
 		return true;
 	}
 	if (strcmp(word, "wscale") == 0 || strcmp(word, "mss") == 0 || strcmp(word, "ts") == 0 ||
-	    strcmp(word, "sackok") == 0)
+	    strcmp(word, "sackok") == 0 || strcmp(word, "sack") == 0)
 		return read_tcp_option(words, said, word);
+	if (strcmp(word, "says") == 0 || strcmp(word, "part") == 0) {
+		said->whole_line = strcmp(word, "says") == 0;
+		said->text = take(words);
+		if (!said->text)
+			return fail(words, "no text", NULL);
+		said->shape.payload = strlen(said->text) + (said->whole_line ? 2 : 0);
+		return true;
+	}
 	if (!take_number(words, &value))
 		return false;
 	if (strcmp(word, "len") == 0)
@@ -326,8 +400,22 @@ static void put_dns(struct wire *wire, const struct said *said)
 	message[5] = 1;
 }
 
+/* The payload is the packet's end. */
+static void put_text(struct wire *wire, const struct said *said)
+{
+	size_t length = strlen(said->text);
+	uint8_t *at = wire->bytes + wire->length - said->shape.payload;
+
+	for (size_t i = 0; i < length; i++)
+		at[i] = said->text[i] == '_' ? ' ' : said->text[i] == '~' ? '\n' : (uint8_t)said->text[i];
+	if (said->whole_line)
+		memcpy(at + length, "\r\n", 2);
+}
+
 static void finish(struct wire *wire, const struct said *said)
 {
+	if (said->text)
+		put_text(wire, said);
 	wire->bytes[wire->family == FAMILY_IPV4 ? 8 : 7] = (uint8_t)said->ttl;
 	wire_seal(wire);
 	if (said->bad_checksum)

@@ -11,7 +11,8 @@
  *   IIF PACKET => drop REASON            a packet (packet_words.h) arrives on IIF, or is
  *   IIF PACKET => OIF [SRC > DST ...]    the gateway's own (IIF self); it leaves by OIF, or
  *                                        stays (OIF self), with these endpoints, or as it
- *                                        came; then `quoting SRC > DST`, `mss N`
+ *                                        came; then `quoting SRC > DST`, or of TCP `mss N`,
+ *                                        `seq N`, `ack N`, `sack LEFT-RIGHT`, `len N`, `says TEXT`
  *   by TEXT                              the rule that decided contains TEXT
  *   answer PROTOCOL SRC > DST [WHAT]     the gateway itself sent that; WHAT is the flags
  *                                        of TCP, or the type and code of ICMP
@@ -136,13 +137,19 @@ static void expect_packet(char **words, size_t count, struct wire *wire, const s
 		FAIL("expected as it came, got %s > %s", source, destination);
 	}
 	for (; count; words += 3, count -= 3) {
+		char detail[200];
+
+		while (count >= 2 && packet_words_detail(&packet, words[0], detail, sizeof(detail))) {
+			if (!variables_match(&play.variables, words[1], detail))
+				FAIL("expected %s %s, it is %s", words[0], words[1], detail);
+			words += 2;
+			count -= 2;
+		}
+		if (!count)
+			return;
 		if (strcmp(words[0], "quoting") == 0) {
 			packet_words_describe_quote(&packet.icmp.quote, source, destination);
 			words++, count--;
-		} else if (strcmp(words[0], "mss") == 0) {
-			if (count != 2 || packet_words_mss(&packet) != atoi(words[1]))
-				FAIL("MSS is %u", packet_words_mss(&packet));
-			return;
 		} else {
 			packet_words_describe(&packet, source, destination);
 		}
