@@ -26,6 +26,27 @@ static size_t name_length(const char *text)
 	return length;
 }
 
+bool scenario_text_duration(const char *text, uint64_t *ms)
+{
+	for (*ms = 0; *text;) {
+		char *unit;
+		uint64_t value = strtoull(text, &unit, 10);
+
+		if (unit == text)
+			return false;
+		if (strncmp(unit, "ms", 2) == 0) {
+			*ms += value;
+			unit++;
+		} else if (*unit == 'h' || *unit == 'm' || *unit == 's') {
+			*ms += value * (*unit == 'h' ? 3600000 : *unit == 'm' ? 60000 : 1000);
+		} else {
+			return false;
+		}
+		text = unit + 1;
+	}
+	return true;
+}
+
 bool variables_set(struct variables *variables, const char *name, const char *value)
 {
 	const struct variable *known = find(variables, name, strlen(name));

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdint.h>
 
 #define SCENARIO_VARIABLES 64
 
@@ -39,6 +40,9 @@ struct variables {
  * Return: how many.
  */
 size_t scenario_text_read(const char *pattern, struct scenario **list);
+
+/* 2h4m, 119s, 500ms; false: not a duration. */
+bool scenario_text_duration(const char *text, uint64_t *ms);
 
 /* False: there is no room. */
 bool variables_set(struct variables *variables, const char *name, const char *value);

@@ -233,13 +233,13 @@ static void play_by(char **words, size_t count)
 
 /* --------------------------------------------------------------- expectations */
 
-static uint64_t duration_ms(const char *text)
+static void pass_time(const char *duration)
 {
 	uint64_t ms;
 
-	if (!scenario_duration(text, &ms))
-		FAIL("not a duration: %s", text);
-	return ms;
+	if (!scenario_text_duration(duration, &ms))
+		FAIL("not a duration: %s", duration);
+	gateway_pass(&play.gateway, ms);
 }
 
 static bool find_session(const struct tuple *tuple, struct snapshot_session *session)
@@ -427,7 +427,7 @@ static void play_words(char **words, size_t count)
 	else if (strcmp(words[0], "by") == 0)
 		play_by(words, count);
 	else if (strcmp(words[0], "pass") == 0 && count == 2)
-		gateway_pass(&play.gateway, duration_ms(words[1]));
+		pass_time(words[1]);
 	else if (strcmp(words[0], "sessions") == 0 && count == 2)
 		play_sessions(words[1]);
 	else if (strcmp(words[0], "session") == 0)
