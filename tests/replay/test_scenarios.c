@@ -42,6 +42,7 @@
 #include "tests/model/gateway.h"
 #include "tests/model/packet_words.h"
 #include "tests/model/scenario_text.h"
+#include "tests/model/status_words.h"
 
 #define WORD_LIMIT 48
 #define TEXT_LIMIT 65536
@@ -283,34 +284,6 @@ static void play_session(char **words, size_t count)
 		FAIL("it has %u s left", session.timeout_s);
 }
 
-static uint64_t counter(char **words, size_t count, const struct snapshot_status *status)
-{
-	const struct {
-		const char *word;
-		uint64_t value;
-	} plain[] = {
-		{ "created", status->sessions.created },   { "expired", status->sessions.expired },
-		{ "evicted", status->sessions.evicted },   { "peak", status->sessions.peak },
-		{ "received", status->packets.received },  { "accepted", status->packets.accepted },
-		{ "dropped", status->packets.dropped },	   { "rewritten", status->packets.rewritten },
-		{ "translated", status->icmp.translated }, { "unmatched", status->icmp.unmatched },
-		{ "icmp_invalid", status->icmp.invalid },  { "frag_needed", status->icmp.frag_needed },
-		{ "clamped", status->mss_clamped },
-	};
-
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		if (strcmp(words[1], plain[i].word) == 0)
-			return plain[i].value;
-	for (int i = 0; count == 4 && strcmp(words[1], "drops") == 0 && i < REASON_COUNT; i++)
-		if (strcmp(words[2], reason_key((enum reason)i)) == 0)
-			return status->drops[i];
-	for (int i = 0; count == 4 && strcmp(words[1], "refusals") == 0 && i < REFUSAL_COUNT; i++)
-		if (strcmp(words[2], refusal_name((enum refusal)i)) == 0)
-			return status->refusals[i];
-	FAIL("no such counter");
-	return 0;
-}
-
 static void play_count(char **words, size_t count)
 {
 	struct snapshot_status status;
@@ -319,7 +292,8 @@ static void play_count(char **words, size_t count)
 	if (count < 3)
 		FAIL("count WHAT N");
 	snapshot_status(play.gateway.engine, &status);
-	value = counter(words, count, &status);
+	if (!status_words_counter(words + 1, count - 2, &status, &value))
+		FAIL("no such counter");
 	if (value != strtoull(words[count - 1], NULL, 10))
 		FAIL("it is %llu", (unsigned long long)value);
 }
