@@ -116,6 +116,33 @@ size_t compose_tcp_reset(const struct packet *to, uint8_t *buffer, size_t size)
 	return length;
 }
 
+size_t compose_tcp_part(const struct packet *of, uint32_t sequence, size_t payload, uint8_t *buffer, size_t size)
+{
+	size_t length = of->payload_offset + payload;
+	uint8_t *tcp = buffer + of->l4_offset;
+	uint64_t sum;
+
+	if (!packet_is_tcp(of) || of->fragment || payload > of->payload_length || size < length)
+		return 0;
+	memcpy(buffer, of->bytes, length);
+	if (of->family == FAMILY_IPV4) {
+		put16(buffer + 2, (uint32_t)length);
+		checksum_store16(buffer + 10, 0);
+		checksum_store16(buffer + 10, checksum_finish(checksum_add(0, buffer, (buffer[0] & 0xfU) * 4U)));
+	} else {
+		put16(buffer + 4, (uint32_t)(length - IPV6_HEADER));
+	}
+	put32(tcp + 4, sequence);
+	if (payload < of->payload_length)
+		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+	checksum_store16(tcp + 16, 0);
+	length -= of->l4_offset;
+	sum = checksum_pseudo(of->family, buffer + of->pseudo_source, buffer + of->pseudo_destination, PROTOCOL_TCP,
+			      (uint32_t)length);
+	checksum_store16(tcp + 16, checksum_finish(checksum_add(sum, tcp, length)));
+	return of->l4_offset + length;
+}
+
 /* Must the sender of @about hear of errors at all? */
 static bool may_be_told(const struct packet *about)
 {

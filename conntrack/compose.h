@@ -26,6 +26,17 @@
 size_t compose_tcp_reset(const struct packet *to, uint8_t *buffer, size_t size);
 
 /**
+ * compose_tcp_part() - the beginning of a segment, sent by itself
+ * @of: its headers and TCP options are kept; the checksum is computed anew
+ * @sequence: host order
+ * @payload: bytes of its payload to keep; when that is not all, no FIN and no PSH
+ * @buffer, @size: the part's whole length is needed
+ *
+ * Return: the length, or 0 when @of has not so much or @size does not do.
+ */
+size_t compose_tcp_part(const struct packet *of, uint32_t sequence, size_t payload, uint8_t *buffer, size_t size);
+
+/**
  * compose_icmp_error() - tell the sender of a packet why it goes nowhere
  * @about: quoted as it stands now, as much as fits
  * @from: whom the error says it comes from; of @about's family

@@ -74,12 +74,25 @@ static bool is_untracked(const struct packet *packet)
 
 /* -------------------------------------------------------------- translation */
 
+/* The lower of what rules and known black holes ask for. */
+static bool clamp(struct passage *passage, bool unfinished)
+{
+	uint16_t mss = passage->mss, other;
+
+	if (!packet_is_tcp(&passage->packet) || !(passage->packet.tcp.flags & TCP_SYN))
+		return false;
+	other = pathwatch_mss(passage);
+	if (other && (!mss || other < mss))
+		mss = other;
+	return mss && mss_clamp(&passage->packet, mss, unfinished);
+}
+
 /* Rewrites what this hook may rewrite: the packet leaves as @to. */
 static void rewrite(struct passage *passage, const struct tuple *to)
 {
 	bool unfinished = passage->meta->checksum_unfinished;
-	bool clamped = passage->mss && passage->meta->hook != HOOK_PREROUTING &&
-		       mss_clamp(&passage->packet, passage->mss, unfinished);
+	bool last = passage->meta->hook != HOOK_PREROUTING || passage->settled;
+	bool clamped = last && clamp(passage, unfinished);
 	bool moved = !tuple_equal(to, &passage->packet.tuple);
 
 	passage->engine->counters.mss_clamped += clamped;
@@ -242,6 +255,7 @@ static enum reason continue_session(struct passage *passage)
 		return reason;
 	session_advance(passage, &result);
 	rewrite_whole(passage);
+	pathwatch_packet(passage, result.retransmission);
 	if (result.end)
 		engine_end_session(passage->engine, passage->index);
 	return REASON_NONE;
@@ -404,6 +418,7 @@ static enum reason process_prerouting(struct passage *passage)
 	session_advance(passage, &result);
 	passage->settled = true;
 	rewrite_destination(passage);
+	pathwatch_packet(passage, result.retransmission);
 	if (result.end)
 		engine_end_session(passage->engine, passage->index);
 	return REASON_NONE;

@@ -11,6 +11,8 @@
 #include "conntrack/held_syns.h"
 #include "conntrack/mapping.h"
 #include "conntrack/outbox.h"
+#include "conntrack/path_mtu.h"
+#include "conntrack/pathwatch.h"
 #include "conntrack/pressure.h"
 #include "conntrack/quota.h"
 #include "conntrack/refusal.h"
@@ -50,6 +52,8 @@ struct engine {
 	struct pressure pressure;
 	struct alerts alerts;
 	struct untracked untracked;
+	struct path_mtus *path_mtus;
+	struct pathwatch *pathwatch;
 	struct engine_counters counters;
 	struct oracle oracle;
 	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */
@@ -162,6 +166,9 @@ const char *place_file(const struct engine *engine, uint32_t place);
 unsigned int place_line(uint32_t place);
 
 /* --------------------------------------------------------------------- nat.c */
+
+/* The interface's own address that stands for it; NULL: it has none of that family. */
+const struct address *link_primary(const struct link *link, enum family family);
 
 /**
  * nat_destination() - where a destination translation sends the packet

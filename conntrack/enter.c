@@ -193,7 +193,7 @@ enum reason enter_settle(struct passage *passage)
 	reply.source = *external;
 	if (!table_set_tuples(&engine->table, passage->index, &passage->original, &reply))
 		return REASON_FILTERED;
-	session->flags = (uint8_t)((session->flags & ~SESSION_ENTERED) | SESSION_HOLE);
+	session->flags = (uint16_t)((session->flags & ~SESSION_ENTERED) | SESSION_HOLE);
 	return REASON_NONE;
 }
 
@@ -236,7 +236,7 @@ static enum reason open_hole(struct passage *passage, struct tuple *reply, const
 	done = !create_clashes(table, &passage->original, reply) &&
 	       table_set_tuples(table, passage->index, &passage->original, reply);
 	if (done) {
-		session->flags = (uint8_t)((session->flags & ~SESSION_HOLE) | SESSION_ENTERED);
+		session->flags = (uint16_t)((session->flags & ~SESSION_HOLE) | SESSION_ENTERED);
 		enter_begin(passage->engine, session);
 	}
 	table_link(table, passage->index);

@@ -62,7 +62,7 @@ void follow_begin(struct passage *passage)
 
 	if (!passage->helper && !(session->flags & SESSION_FOLLOWED))
 		return;
-	session->flags &= (uint8_t)~SESSION_FOLLOWED;
+	session->flags &= (uint16_t)~SESSION_FOLLOWED;
 	if (packet_is_tcp(packet) && packet->tcp.flags & TCP_SYN && passage->engine->followers.list)
 		follower = followers_add(&passage->engine->followers, passage->index);
 	if (!follower)

@@ -95,15 +95,19 @@ static void lower(uint32_t *mtu, uint32_t other)
 static uint16_t mss_of_route(const struct passage *passage)
 {
 	const struct oracle *oracle = &passage->engine->oracle;
+	const struct path_mtus *learned = passage->engine->path_mtus;
+	const struct tuple *view = &passage->context.view;
 	uint32_t mtu = UINT16_MAX;
 
 	if (passage->context.iif && !passage->context.iif->loopback)
 		lower(&mtu, passage->context.iif->mtu);
 	if (passage->context.oif && !passage->context.oif->loopback)
 		lower(&mtu, passage->context.oif->mtu);
+	lower(&mtu, path_mtus_lookup(learned, &view->destination.address, passage->now));
+	lower(&mtu, path_mtus_lookup(learned, &view->source.address, passage->now));
 	if (oracle->path_mtu) {
-		lower(&mtu, oracle->path_mtu(oracle->context, &passage->context.view.destination.address));
-		lower(&mtu, oracle->path_mtu(oracle->context, &passage->context.view.source.address));
+		lower(&mtu, oracle->path_mtu(oracle->context, &view->destination.address));
+		lower(&mtu, oracle->path_mtu(oracle->context, &view->source.address));
 	}
 	return mss_for_mtu(passage->packet.family, mtu);
 }

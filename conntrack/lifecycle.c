@@ -49,7 +49,9 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	untracked_init(&engine->untracked, secrets->hash_key);
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
 	engine->witness = witness_create(settings->capacity, secrets->hash_key);
-	if (!engine->mappings || !engine->witness ||
+	engine->path_mtus = path_mtus_create(PATH_MTU_ENTRIES, secrets->hash_key);
+	engine->pathwatch = pathwatch_create(secrets->hash_key);
+	if (!engine->mappings || !engine->witness || !engine->path_mtus || !engine->pathwatch ||
 	    table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
 	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||
 	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 ||
@@ -74,6 +76,8 @@ void engine_destroy(struct engine *engine)
 	outbox_fini(&engine->outbox);
 	held_syns_fini(&engine->held_syns);
 	followers_fini(&engine->followers);
+	path_mtus_destroy(engine->path_mtus);
+	pathwatch_destroy(engine->pathwatch);
 	free(engine->links);
 	free(engine);
 }
@@ -329,6 +333,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 		pressure_sample(&engine->pressure, engine->table.confirmed, now);
 		pools_sample(mappings_pools(engine->mappings), now);
 		alerts_update(engine, now);
+		pathwatch_tick(engine, now);
 	}
 	return more;
 }

@@ -9,7 +9,7 @@
 /* ------------------------------------------------------------------ addresses */
 
 /* What masquerade and redirect use: the interface's first address that will do. */
-static const struct address *link_primary(const struct link *link, enum family family)
+const struct address *link_primary(const struct link *link, enum family family)
 {
 	const struct address *fallback = NULL;
 

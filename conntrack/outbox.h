@@ -10,8 +10,8 @@
 
 #define OUTBOX_EFFECTS 1024
 #define OUTBOX_PACKETS 256
-/* The longest packet that is composed: an ICMPv6 error (RFC 4443 section 3.1). */
-#define OUTBOX_PACKET_SIZE 1280
+/* The longest packet that is composed: the beginning of a segment, as Ethernet carries it. */
+#define OUTBOX_PACKET_SIZE 1500
 
 struct outbox {
 	struct effect *effects;

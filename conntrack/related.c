@@ -15,9 +15,6 @@
 
 #define ICMP_SOURCE_QUENCH 4
 #define ICMP_REDIRECT 5
-/* What hosts take at the least: Linux's ip_rt_min_pmtu, and RFC 8200 section 5. */
-#define MTU_LEAST_4 552
-#define MTU_LEAST_6 1280
 
 static bool quotes_session(struct passage *passage)
 {
@@ -59,15 +56,6 @@ static void translate(struct passage *passage)
 	passage->rewritten = true;
 }
 
-/*
- * Below what every link must carry, a next-hop MTU only slows the sender down. Old
- * routers say none at all (RFC 1191 section 5).
- */
-static bool mtu_plausible(const struct packet *packet)
-{
-	return packet->icmp.mtu == 0 || packet->icmp.mtu >= (packet->family == FAMILY_IPV4 ? MTU_LEAST_4 : MTU_LEAST_6);
-}
-
 /* Advice to a host by its first router, which no other may give (RFC 1812 section 4.3.3.3, RFC 6633). */
 static bool is_forbidden(const struct passage *passage)
 {
@@ -90,7 +78,7 @@ static bool fits_session(const struct passage *passage)
 		return false;
 	return icmp_error_valid(&passage->packet) &&
 	       (passage->meta->hook == HOOK_OUTPUT ||
-		(mtu_plausible(&passage->packet) &&
+		(path_mtu_plausible(&passage->packet) &&
 		 track_quote_valid(quote->tuple.protocol, &passage->session->track,
 				   direction_opposite(passage->direction), quote->tcp_sequence)));
 }
@@ -119,6 +107,19 @@ static enum reason pass_unmatched(struct passage *passage)
 	return reason;
 }
 
+/* What is too big for the path to where the quoted packet went, as seen from there. */
+static void learn(struct passage *passage)
+{
+	uint16_t mtu = path_mtu_of_error(&passage->packet);
+
+	if (!mtu)
+		return;
+	passage->engine->counters.icmp_frag_needed++;
+	path_mtus_learn(passage->engine->path_mtus, &passage->tuples[passage->direction].source.address, mtu,
+			passage->now);
+	pathwatch_told(passage);
+}
+
 enum reason related_process(struct passage *passage)
 {
 	struct engine *engine = passage->engine;
@@ -135,8 +136,6 @@ enum reason related_process(struct passage *passage)
 		engine->counters.icmp_invalid++;
 		return REASON_ICMP_INVALID;
 	}
-	if (passage->packet.icmp.mtu)
-		engine->counters.icmp_frag_needed += hook != HOOK_PREROUTING;
 	passage->context.ct_state = CT_STATE_RELATED;
 	passage->context.ct_direction = passage->direction;
 	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++)
@@ -148,8 +147,10 @@ enum reason related_process(struct passage *passage)
 		reason = judge(passage, HOOK_POSTROUTING, false);
 	if (reason != REASON_NONE)
 		return reason;
-	if (hook != HOOK_PREROUTING)
+	if (hook != HOOK_PREROUTING) {
 		witness_error(passage);
+		learn(passage);
+	}
 	translate(passage);
 	if (passage->rewritten)
 		engine->counters.icmp_translated++;

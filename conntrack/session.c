@@ -80,7 +80,7 @@ void session_count(struct passage *passage)
 }
 
 /* Is there something in it for the witness? Most packets of an established session say no. */
-static bool is_remarkable(const struct passage *passage, uint8_t list, uint8_t flags)
+static bool is_remarkable(const struct passage *passage, uint8_t list, uint16_t flags)
 {
 	const struct session *session = passage->session;
 	const struct tuple *tuple = &passage->packet.tuple;
@@ -100,7 +100,8 @@ static bool is_remarkable(const struct passage *passage, uint8_t list, uint8_t f
 void session_advance(struct passage *passage, const struct track_result *result)
 {
 	struct session *session = passage->session;
-	uint8_t before = session->list, flags = session->flags;
+	uint16_t flags = session->flags;
+	uint8_t before = session->list;
 
 	session_count(passage);
 	session->mark = passage->context.ct_mark;

@@ -34,6 +34,7 @@ enum session_flag {
 	SESSION_ENTERED = 32,	/* its destination was a mapping's external endpoint: it holds that mapping too */
 	SESSION_HOLE = 64,	/* sent to an external endpoint that did not admit it: see enter.c */
 	SESSION_FOLLOWED = 128, /* a helper reads it: see follow.c */
+	SESSION_WATCHED = 256,	/* the black-hole watch has a record of it */
 };
 
 struct session {
@@ -50,9 +51,8 @@ struct session {
 	uint32_t crowd_previous, crowd_next; /* the source's other expendable sessions */
 	uint32_t rule;			     /* place of the accepting rule, 0: none */
 	uint32_t mark;			     /* ct mark */
-	uint16_t path_mtu;
-	uint8_t list; /* enum timeout, LIST_UNCONFIRMED or LIST_FREE */
-	uint8_t flags;
+	uint8_t list;			     /* enum timeout, LIST_UNCONFIRMED or LIST_FREE */
+	uint16_t flags;			     /* enum session_flag */
 };
 
 static inline uint8_t session_protocol(const struct session *session)

@@ -76,6 +76,15 @@ void snapshot_status(const struct engine *engine, struct snapshot_status *status
 	}
 }
 
+/* The lower of both directions'; 0: nothing learned. */
+static uint16_t path_mtu_of(const struct engine *engine, const struct snapshot_session *session, struct mono now)
+{
+	uint16_t there = path_mtus_lookup(engine->path_mtus, &session->tuples[DIRECTION_REPLY].source.address, now);
+	uint16_t back = path_mtus_lookup(engine->path_mtus, &session->tuples[DIRECTION_ORIGINAL].source.address, now);
+
+	return there && (!back || there < back) ? there : back;
+}
+
 static void copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy)
 {
 	const struct table *table = &engine->table;
@@ -99,8 +108,8 @@ static void copy_session(const struct engine *engine, uint32_t index, struct mon
 		.rule_file = place_file(engine, session->rule),
 		.rule_line = place_line(session->rule),
 		.mark = session->mark,
-		.path_mtu = session->path_mtu,
 	};
+	copy->path_mtu = path_mtu_of(engine, copy, now);
 }
 
 int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
@@ -129,4 +138,23 @@ int snapshot_next_mapping(const struct engine *engine, struct snapshot_cursor *c
 int snapshot_next_pool(const struct engine *engine, struct snapshot_cursor *cursor, struct snapshot_pool *pool)
 {
 	return pools_next(mappings_pools_const(engine->mappings), &cursor->position, pool);
+}
+
+size_t snapshot_black_holes(const struct engine *engine, struct snapshot_black_hole *list, size_t limit)
+{
+	static const char *const actions[] = { "report", "clamp", "repair" };
+	struct black_hole *hole;
+	uint32_t position = 0;
+	size_t count = 0;
+
+	while (count < limit && (hole = black_holes_next(&engine->pathwatch->holes, &position)))
+		list[count++] = (struct snapshot_black_hole){
+			.destination = hole->destination,
+			.works = hole->works,
+			.fails = hole->fails,
+			.since = hole->since,
+			.datagrams = hole->datagrams,
+			.action = actions[hole->datagrams ? BLACK_HOLES_REPORT : engine->settings.black_holes],
+		};
+	return count;
 }

@@ -87,6 +87,8 @@ size_t snapshot_destinations(const struct engine *engine, struct snapshot_party 
 {
 	size_t count = top_of(&engine->destinations, list, limit);
 
+	for (size_t i = 0; i < count; i++)
+		list[i].path_mtu = path_mtus_lookup_network(engine->path_mtus, &list[i].address, engine->now);
 	if (!engine->witness)
 		return count;
 	add_services(engine, list, count);

@@ -157,6 +157,25 @@ static void put_alerts(struct report *status, const struct answer_view *view)
 	}
 }
 
+static void put_black_holes(struct report *status, const struct answer_view *view)
+{
+	struct report *holes = report_put_list(status, "black_holes");
+	char address[WORDS_ADDRESS_SIZE];
+
+	for (size_t i = 0; i < view->black_hole_count; i++) {
+		const struct snapshot_black_hole *values = &view->black_holes[i];
+		struct report *hole = report_object();
+
+		report_put_text(hole, "destination", words_address(&values->destination, address));
+		report_put_number(hole, "works", values->works);
+		report_put_number(hole, "fails", values->fails);
+		report_put_number(hole, "since_s", seconds_between(values->since, view->now));
+		report_put_text(hole, "action", values->action);
+		report_put_text(hole, "seen_with", values->datagrams ? "udp" : "tcp");
+		report_append(holes, hole);
+	}
+}
+
 char *answer_status(const struct answer_view *view)
 {
 	struct report *status = report_object();
@@ -170,8 +189,7 @@ char *answer_status(const struct answer_view *view)
 	put_pools(status, view);
 	put_counters(status, &view->counted);
 	put_queue(status, &view->queue);
-	/* Nothing looks for black holes, so none is known. */
-	report_put_list(status, "black_holes");
+	put_black_holes(status, view);
 	put_fastpath(status);
 	put_alerts(status, view);
 	return report_line(status);
@@ -324,7 +342,13 @@ size_t answer_source(char *line, size_t size, const struct snapshot_party *value
 
 size_t answer_destination(char *line, size_t size, const struct snapshot_party *values)
 {
-	return report_line_into(party_object(values), line, size);
+	struct report *destination = party_object(values);
+
+	if (values->path_mtu)
+		report_put_number(destination, "path_mtu", values->path_mtu);
+	else
+		report_put_null(destination, "path_mtu");
+	return report_line_into(destination, line, size);
 }
 
 /* ------------------------------------------------------------------ events */

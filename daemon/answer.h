@@ -29,6 +29,8 @@ struct answer_view {
 	struct snapshot_status total, counted;
 	const struct snapshot_pool *pools;
 	size_t pool_count;
+	const struct snapshot_black_hole *black_holes;
+	size_t black_hole_count;
 	struct queue_statistics queue;
 	const struct answer_alert *alerts;
 	size_t alert_count;

@@ -79,8 +79,8 @@ char *metrics_text(const struct answer_view *view)
 	put_value(out, "sluice_packets_received_total", "counter", "Packets judged.", status->packets.received);
 	put_value(out, "sluice_packets_accepted_total", "counter", "Packets accepted.", status->packets.accepted);
 	put_value(out, "sluice_packets_dropped_total", "counter", "Packets dropped.", status->packets.dropped);
-	/* Nothing watches for black holes, so none is known: the value is true. */
-	put_value(out, "sluice_black_holes", "gauge", "Destinations with a known MTU black hole.", 0);
+	put_value(out, "sluice_black_holes", "gauge", "Destinations with a known MTU black hole.",
+		  view->black_hole_count);
 	failed = ferror(out);
 	if (fclose(out) != 0 || failed) {
 		free(text);

@@ -88,6 +88,14 @@ static struct snapshot_pool *gather_pools(const struct engine *engine, size_t *c
 	return pools;
 }
 
+static struct snapshot_black_hole *gather_black_holes(const struct engine *engine, size_t *count)
+{
+	struct snapshot_black_hole *holes = calloc(SNAPSHOT_BLACK_HOLES, sizeof(*holes));
+
+	*count = holes ? snapshot_black_holes(engine, holes, SNAPSHOT_BLACK_HOLES) : 0;
+	return holes;
+}
+
 void view_gather(const struct view *view, const struct engine *engine, const struct queue *queue, struct mono started,
 		 struct mono now, struct answer_view *report)
 {
@@ -101,6 +109,7 @@ void view_gather(const struct view *view, const struct engine *engine, const str
 	report->counted = report->total;
 	subtract_baseline(&report->counted, &view->baseline);
 	report->pools = gather_pools(engine, &report->pool_count);
+	report->black_holes = gather_black_holes(engine, &report->black_hole_count);
 	if (queue)
 		(void)queue_statistics(queue, &report->queue);
 }
@@ -108,5 +117,6 @@ void view_gather(const struct view *view, const struct engine *engine, const str
 void view_release(struct answer_view *report)
 {
 	free((void *)report->pools);
+	free((void *)report->black_holes);
 	*report = (struct answer_view){ .pool_count = 0 };
 }

@@ -158,13 +158,18 @@ void screen_source(FILE *out, const struct document *source)
 
 void screen_destination_head(FILE *out)
 {
-	fprintf(out, "%s%-43s %10s %10s%s\n", colour("\033[1m"), "DESTINATION", "SESSIONS", "EXPENDABLE", end_colour());
+	fprintf(out, "%s%-43s %10s %10s %10s%s\n", colour("\033[1m"), "DESTINATION", "SESSIONS", "EXPENDABLE",
+		"PATH-MTU", end_colour());
 }
 
 void screen_destination(FILE *out, const struct document *destination)
 {
-	fprintf(out, "%-43s %10" PRId64 " %10" PRId64 "\n", party_name(destination),
+	fprintf(out, "%-43s %10" PRId64 " %10" PRId64, party_name(destination),
 		document_integer(destination, "sessions"), document_integer(destination, "expendable"));
+	if (document_has(destination, "path_mtu"))
+		fprintf(out, " %10" PRId64 "\n", document_integer(destination, "path_mtu"));
+	else
+		fprintf(out, " %10s\n", "-");
 }
 
 /* ADDRESS:PORT, [ADDRESS]:PORT, ADDRESS alone for port 0, `any` where there is none. */
@@ -263,6 +268,18 @@ static void print_pools(FILE *out, const struct document *status)
 		fprintf(out, "%*sand %zu more: sluicectl pools\n", (int)STATUS_INDENT, "", all - top.count);
 }
 
+static void print_black_hole(void *context, const char *name, const struct document *hole)
+{
+	FILE *out = context;
+
+	(void)name;
+	label(out, "black hole");
+	fprintf(out, "%s  works %" PRId64 "  fails %" PRId64 "  %s  (", document_text(hole, "destination"),
+		document_integer(hole, "works"), document_integer(hole, "fails"), document_text(hole, "action"));
+	print_duration(out, document_integer(hole, "since_s"));
+	fputs(")\n", out);
+}
+
 struct alert_lines {
 	FILE *out;
 	size_t count;
@@ -332,5 +349,6 @@ void screen_status(FILE *out, const struct document *status)
 	fprintf(out, "clamped %" PRId64 "\n", document_integer(status, "mss.clamped"));
 	print_counters(out, status, "refusals", "refusals", false);
 	print_counters(out, status, "drops", "drops", false);
+	document_each(status, "black_holes", print_black_hole, out);
 	print_alerts(out, status);
 }

@@ -81,9 +81,9 @@ struct snapshot_session {
 	struct session_handle handle;
 	struct tuple tuples[2];
 	uint64_t packets[2], bytes[2];
-	enum timeout state;   /* the timeout class names the state */
+	enum timeout state;	/* the timeout class names the state */
 	const char *state_name; /* conntrack's word: SYN_SENT, ESTABLISHED, ...; "" where it has none */
-	uint32_t timeout_s;   /* left */
+	uint32_t timeout_s;	/* left */
 	bool assured, seen_reply;
 	enum session_nat nat;
 	const char *rule_file; /* NULL: no rule */
@@ -127,6 +127,7 @@ struct snapshot_party {
 	uint32_t expendable; /* of those: unanswered or closing, given up first under pressure */
 	uint32_t ports;	     /* external ports that a source's mappings hold */
 	struct snapshot_statistics statistics;
+	uint16_t path_mtu;   /* a destination's, the lowest learned there; 0: none */
 };
 
 /**
@@ -145,6 +146,26 @@ size_t snapshot_destinations(const struct engine *engine, struct snapshot_party 
  */
 void snapshot_statistics_of(const struct engine *engine, const struct address *address,
 			    struct snapshot_statistics *source, struct snapshot_statistics *destination);
+
+/**
+ * struct snapshot_black_hole - a destination towards which large packets vanish
+ * @works, @fails: bytes of an IP packet: the largest that arrived (0: none is known), the smallest that did not
+ * @datagrams: seen with UDP only
+ * @action: what is done: the word of the setting black-holes, never NULL
+ */
+struct snapshot_black_hole {
+	struct address destination;
+	uint16_t works, fails;
+	struct mono since;
+	bool datagrams;
+	const char *action;
+};
+
+/* At most this many are known. */
+#define SNAPSHOT_BLACK_HOLES 256
+
+/* Return: how many of @limit places in @list were filled. */
+size_t snapshot_black_holes(const struct engine *engine, struct snapshot_black_hole *list, size_t limit);
 
 /**
  * engine_delete_session() - end one session, its mapping with it when unused

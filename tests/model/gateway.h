@@ -31,7 +31,7 @@ struct gateway {
 	size_t answer_count;
 	struct {
 		uint32_t length;
-		uint8_t bytes[1280];
+		uint8_t bytes[1500];
 	} answers[GATEWAY_ANSWERS];
 };
 

@@ -21,7 +21,7 @@ struct said {
 	uint8_t options[40];
 	const char *text;
 	bool whole_line;
-	bool bad_checksum;
+	bool bad_checksum, dont_fragment;
 	bool dns, dns_response;
 	uint16_t dns_id;
 };
@@ -296,6 +296,10 @@ static bool read_option(struct words *words, struct said *said)
 		said->bad_checksum = true;
 		return true;
 	}
+	if (strcmp(word, "df") == 0) {
+		said->dont_fragment = true;
+		return true;
+	}
 	if (strcmp(word, "wscale") == 0 || strcmp(word, "mss") == 0 || strcmp(word, "ts") == 0 ||
 	    strcmp(word, "sackok") == 0 || strcmp(word, "sack") == 0)
 		return read_tcp_option(words, said, word);
@@ -417,6 +421,8 @@ static void finish(struct wire *wire, const struct said *said)
 	if (said->text)
 		put_text(wire, said);
 	wire->bytes[wire->family == FAMILY_IPV4 ? 8 : 7] = (uint8_t)said->ttl;
+	if (said->dont_fragment && wire->family == FAMILY_IPV4)
+		wire->bytes[6] |= 0x40;
 	wire_seal(wire);
 	if (said->bad_checksum)
 		wire->bytes[wire->length - 1] ^= 0x5a;

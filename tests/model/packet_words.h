@@ -12,8 +12,8 @@
  *   error 192.0.2.7 > 198.51.100.1 TYPE CODE [mtu N] quoting PACKET
  *
  * IPv6 addresses before a port are bracketed. FLAGS are letters of S A F R P U, or `-`. All
- * packets take `ttl N` and `badsum`: the transport checksum is wrong. TEXT is the payload, with _
- * for a space and ~ for a newline; `says` ends it with CR LF.
+ * packets take `ttl N`, `df` (IPv4: do not fragment) and `badsum`: the transport checksum is wrong.
+ * TEXT is the payload, with _ for a space and ~ for a newline; `says` ends it with CR LF.
  */
 #ifndef SLUICE_PACKET_WORDS_H
 #define SLUICE_PACKET_WORDS_H

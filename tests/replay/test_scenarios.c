@@ -15,7 +15,8 @@
  *                                        `seq N`, `ack N`, `sack LEFT-RIGHT`, `len N`, `says TEXT`
  *   by TEXT                              the rule that decided contains TEXT
  *   answer PROTOCOL SRC > DST [WHAT]     the gateway itself sent that; WHAT is the flags
- *                                        of TCP, or the type and code of ICMP
+ *                                        of TCP, or the type and code of ICMP; then `seq N`,
+ *                                        `size N` (of the IP packet), `mtu N`, `quoting SRC > DST`
  *   pass DURATION                        2h4m, 119s, 500ms
  *   sessions N                           that many there are
  *   session PROTOCOL SRC > DST STATE [SECONDS]
@@ -27,6 +28,9 @@
  *   count WHAT... N                      a counter of `status`: created, expired, evicted,
  *                                        `drops REASON`, `refusals CAUSE`, translated, ...
  *   finding..., findings...              what is wrong, see finding_words.h
+ *   path_mtu ADDRESS N                   learned for that destination; 0: nothing
+ *   hole ADDRESS WORKS FAILS ACTION      a black hole; or `hole none`
+ *   alerts N                             so many were raised or cleared up to now
  *   for NAME FIRST LAST LINE             the line, for each number
  *
  * In what is expected, `*` stands for anything, and a $NAME not yet known for a port
@@ -41,6 +45,7 @@
 #include "tests/model/finding_words.h"
 #include "tests/model/gateway.h"
 #include "tests/model/packet_words.h"
+#include "tests/model/scenario_path.h"
 #include "tests/model/scenario_text.h"
 #include "tests/model/status_words.h"
 
@@ -209,6 +214,14 @@ static void play_answer(char **words, size_t count)
 	if (packet_is_icmp(&packet) && count > 6 &&
 	    (packet.icmp.type != atoi(words[5]) || packet.icmp.code != atoi(words[6])))
 		FAIL("the answer is type %u code %u", packet.icmp.type, packet.icmp.code);
+	for (size_t i = 5; i + 1 < count; i++) {
+		if (strcmp(words[i], "quoting") == 0) {
+			packet_words_describe_quote(&packet.icmp.quote, source, destination);
+			expect_endpoints(words + i + 1, count - i - 1, source, destination);
+		} else if (!scenario_path_answer(&packet, words[i], words[i + 1], play.why, sizeof(play.why))) {
+			FAIL("%s", play.why);
+		}
+	}
 	gateway->answer_count--;
 	memmove(gateway->answers, gateway->answers + 1, gateway->answer_count * sizeof(gateway->answers[0]));
 }
@@ -300,25 +313,8 @@ static void play_count(char **words, size_t count)
 
 static void play_pool(char **words, size_t count)
 {
-	struct snapshot_cursor cursor = { 0 };
-	struct snapshot_pool pool;
-	struct address address;
-	uint8_t protocol;
-	bool found = false;
-	uint32_t value;
-
-	if (count < 4 || !packet_words_protocol(words[2], &protocol))
-		FAIL("pool ADDRESS PROTOCOL WHAT [N]");
-	address = wire_address(words[1]);
-	while (!found && snapshot_next_pool(play.gateway.engine, &cursor, &pool) == 1)
-		found = pool.protocol == protocol && address_equal(&pool.address, &address);
-	if (found != (strcmp(words[3], "none") != 0))
-		FAIL("there is %s such pool", found ? "a" : "no");
-	if (!found)
-		return;
-	value = strcmp(words[3], "ports") == 0 ? pool.ports : pool.used;
-	if (count == 4 ? !value : value != (uint32_t)atoi(words[4]))
-		FAIL("%s is %u", words[3], value);
+	if (!scenario_pool(play.gateway.engine, words + 1, count - 1, play.why, sizeof(play.why)))
+		FAIL("%s", play.why);
 }
 
 static void play_alert(char **words, size_t count)
@@ -339,6 +335,24 @@ static void play_alert(char **words, size_t count)
 		latest = effect->alert.text;
 	}
 	FAIL("no such alert; the earliest of that name: %s", latest);
+}
+
+static void play_alerts(const char *number)
+{
+	if (play.gateway.alert_count != (size_t)atoi(number))
+		FAIL("there were %zu", play.gateway.alert_count);
+}
+
+static void play_path(char **words, size_t count)
+{
+	const struct engine *engine = play.gateway.engine;
+	bool found =
+	    strcmp(words[0], "hole") == 0
+		? scenario_path_hole(engine, words + 1, count - 1, play.why, sizeof(play.why))
+		: scenario_path_mtu(engine, play.gateway.now, words + 1, count - 1, play.why, sizeof(play.why));
+
+	if (!found)
+		FAIL("%s", play.why);
 }
 
 static void play_sessions(const char *number)
@@ -410,6 +424,10 @@ static void play_words(char **words, size_t count)
 		play_pool(words, count);
 	else if (strcmp(words[0], "alert") == 0 && count > 2)
 		play_alert(words, count);
+	else if (strcmp(words[0], "hole") == 0 || strcmp(words[0], "path_mtu") == 0)
+		play_path(words, count);
+	else if (strcmp(words[0], "alerts") == 0 && count == 2)
+		play_alerts(words[1]);
 	else if (strcmp(words[0], "count") == 0)
 		play_count(words, count);
 	else if (strncmp(words[0], "finding", 7) == 0)
