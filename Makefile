@@ -5,7 +5,7 @@ VERSION   := 0.1.0
 BUILD     ?= build
 PREFIX    ?= /usr/local
 CC        ?= gcc
-PKGS      := libnetfilter_queue libnftnl libmnl libevent jansson libcap-ng libseccomp libsystemd libpcap
+PKGS      := libnetfilter_queue libnftnl libmnl libevent jansson libcap-ng libseccomp libsystemd libpcap $(if $(filter 0,$(FASTPATH)),,libbpf)
 WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
 PURE_WARN := -Wconversion
 HARDEN    ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fcf-protection
@@ -18,11 +18,14 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -I
 LDFLAGS   += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
 PURE_SRC  := $(wildcard conntrack/*.c rules/*.c)
-SHELL_SRC := $(wildcard daemon/*.c daemon/ctl/*.c)
+# The fast path needs clang, bpftool and libbpf to build: FASTPATH=0 does without.
+FASTPATH  ?= 1
+UNUSED    := $(if $(filter 0,$(FASTPATH)),daemon/fastpath.c,daemon/fastpath_none.c)
+SHELL_SRC := $(filter-out $(UNUSED),$(wildcard daemon/*.c daemon/ctl/*.c))
 GRAMMAR   := $(if $(wildcard rules/grammar.y),$(BUILD)/rules/grammar.tab.o $(BUILD)/rules/lexer.yy.o)
 PURE_OBJ  := $(PURE_SRC:%.c=$(BUILD)/%.o) $(GRAMMAR)
 # Everything of the daemon but main(), so that tests can link it.
-DAEMON_OBJ:= $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/sluiced.c,$(wildcard daemon/*.c)))
+DAEMON_OBJ:= $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/sluiced.c $(UNUSED),$(wildcard daemon/*.c)))
 CTL_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/ctl/*.c))
 MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
 UNIT_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/rules/test_*.c tests/replay/test_*.c))
@@ -67,6 +70,18 @@ $(BUILD)/daemon/%.o: daemon/%.c $(FLAGS)
 $(BUILD)/tests/%.o: tests/%.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The program in the kernel, and its skeleton.
+$(BUILD)/daemon/fastpath/fastpath.bpf.o: daemon/fastpath/fastpath.bpf.c daemon/fastpath/maps.h include/sluice/fastpath.h
+	@mkdir -p $(@D)
+	clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -Iinclude -I. \
+		-I/usr/include/$(shell gcc -print-multiarch) -c -o $@ $<
+
+$(BUILD)/daemon/fastpath/fastpath.skel.h: $(BUILD)/daemon/fastpath/fastpath.bpf.o
+	bpftool gen skeleton $< name fastpath_bpf >$@.new && mv $@.new $@
+
+$(BUILD)/daemon/fastpath.o: $(BUILD)/daemon/fastpath/fastpath.skel.h
+$(BUILD)/daemon/fastpath.o: PKG_CFLAGS += -I$(BUILD)
 
 # What flex and bison write is not ours to warn about.
 $(BUILD)/rules/grammar.tab.c $(BUILD)/rules/grammar.tab.h &: rules/grammar.y

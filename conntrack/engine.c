@@ -48,6 +48,8 @@ static void find_session(struct passage *passage)
 		passage->arrived_translated = true;
 	}
 	passage->original = table_tuple(table, passage->session, passage->direction);
+	if (passage->session->flags & SESSION_LENT)
+		fastpath_meet(passage);
 }
 
 /* What rules declared untracked before routing has no session here either. */

@@ -34,6 +34,7 @@ struct engine_counters {
 	uint64_t refusals[REFUSAL_COUNT];
 	uint64_t icmp_translated, icmp_unmatched, icmp_invalid, icmp_frag_needed;
 	uint64_t mss_clamped;
+	uint64_t fastpath_hits;
 };
 
 struct engine {
@@ -55,6 +56,8 @@ struct engine {
 	struct path_mtus *path_mtus;
 	struct pathwatch *pathwatch;
 	struct engine_counters counters;
+	struct engine_fastpath fastpath;
+	uint32_t lent, swept; /* sessions in the fast path; where the sweep goes on */
 	struct oracle oracle;
 	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */
 	struct link *links;
@@ -127,6 +130,19 @@ void session_advance(struct passage *passage, const struct track_result *result)
 
 /* Ends a session: its port, its place in the table; tells the shell. */
 void engine_end_session(struct engine *engine, uint32_t index);
+
+/* ---------------------------------------------------------------- fastpath.c */
+
+/* After a packet was accepted: offers its session to the fast path, or tells it what is new. */
+void fastpath_consider(struct passage *passage);
+/* A packet of a lent session has come to us: regains the session, recalls it when it may end it. */
+void fastpath_meet(struct passage *passage);
+/* Brings a lent session up to date. */
+void fastpath_regain(struct engine *engine, uint32_t index);
+/* Takes a lent session back for good. */
+void fastpath_recall(struct engine *engine, uint32_t index);
+/* Regains the next few lent sessions, recalls the silent among them. */
+void fastpath_sweep(struct engine *engine);
 
 /* ------------------------------------------------------------------ create.c */
 

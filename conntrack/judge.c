@@ -192,7 +192,7 @@ bool judge_established(const struct passage *passage, enum hook hook)
 
 void judge_count_established(struct passage *passage, enum hook hook)
 {
-	ruleset_count_established(passage->engine->configuration->ruleset, hook, passage->packet.family,
+	ruleset_count_established(passage->engine->configuration->ruleset, hook, passage->packet.family, 1,
 				  passage->packet.length);
 }
 

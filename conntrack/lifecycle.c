@@ -122,6 +122,7 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
 		error = reserve_forwarded(engine, ruleset_prefilter(configuration->ruleset));
 	if (error)
 		return error;
+	engine_recall_all(engine, now);
 	ruleset_seed(configuration->ruleset, engine_random(engine));
 	if (engine->configuration)
 		ruleset_inherit(configuration->ruleset, engine->configuration->ruleset);
@@ -255,6 +256,7 @@ int engine_set_links(struct engine *engine, const struct link_table *links, stru
 	if (!copy)
 		return -ENOMEM;
 	engine->now = now;
+	engine_recall_all(engine, now);
 	memcpy(copy, links->links, links->count * sizeof(*copy));
 	for (size_t i = 0; i < old.count; i++)
 		for (unsigned int j = 0; j < old.links[i].address_count; j++)
@@ -307,6 +309,17 @@ static bool is_due(const struct engine *engine, unsigned int list, uint32_t tick
 	       ticks - table_session(&engine->table, head)->refreshed >= engine_timeout_ticks(engine, list);
 }
 
+/* Has the fast path seen it since? Then it is no longer at the head of its list, or not due. */
+static bool is_in_use(struct engine *engine, uint32_t index, uint32_t ticks)
+{
+	const struct session *session = table_session(&engine->table, index);
+
+	if (!(session->flags & SESSION_LENT))
+		return false;
+	fastpath_regain(engine, index);
+	return ticks - session->refreshed < engine_timeout_ticks(engine, session->list);
+}
+
 bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 {
 	uint32_t ticks = table_ticks(&engine->table, now);
@@ -315,16 +328,19 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	engine->now = now;
 	for (unsigned int list = 0; list < LIST_COUNT; list++) {
 		while (budget && is_due(engine, list, ticks)) {
+			budget--;
+			if (is_in_use(engine, engine->table.lists[list].head, ticks))
+				continue;
 			if (list != LIST_UNCONFIRMED) {
 				engine->counters.expired++;
 				witness_expired(engine, engine->table.lists[list].head);
 			}
 			engine_end_session(engine, engine->table.lists[list].head);
-			budget--;
 		}
 		more |= is_due(engine, list, ticks);
 	}
 	more |= follow_tick(engine, now, &budget);
+	fastpath_sweep(engine);
 	more |= mappings_tick(engine->mappings, now, budget);
 	enter_answer_held(engine, now);
 	witness_tick(engine, budget);

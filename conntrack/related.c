@@ -131,6 +131,8 @@ enum reason related_process(struct passage *passage)
 	if (!quotes_session(passage))
 		return pass_unmatched(passage);
 	passage->session = table_session(&engine->table, passage->index);
+	if (passage->session->flags & SESSION_LENT)
+		fastpath_regain(engine, passage->index);
 	follow_quote(passage);
 	if (!fits_session(passage)) {
 		engine->counters.icmp_invalid++;

@@ -60,6 +60,8 @@ void engine_end_session(struct engine *engine, uint32_t index)
 	const struct session *session = table_session(&engine->table, index);
 	struct endpoint peer = table_peer(&engine->table, session);
 
+	if (session->flags & SESSION_LENT)
+		fastpath_recall(engine, index);
 	if (session->flags & SESSION_CONFIRMED) {
 		witness_ended(engine, index);
 		session_announce(engine, index, SESSION_DESTROY);
@@ -117,4 +119,5 @@ void session_advance(struct passage *passage, const struct track_result *result)
 		session_announce(passage->engine, passage->index, SESSION_UPDATE);
 	if (is_remarkable(passage, before, flags) || result->retransmission)
 		witness_advanced(passage, result, before, flags);
+	fastpath_consider(passage);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "conntrack/engine_private.h"
+#include "sluice/fastpath.h"
 
 const char *pressure_level_name(enum pressure_level level)
 {
@@ -56,6 +57,7 @@ void snapshot_status(const struct engine *engine, struct snapshot_status *status
 		.icmp = { counters->icmp_translated, counters->icmp_unmatched, counters->icmp_invalid,
 			  counters->icmp_frag_needed },
 		.mss_clamped = counters->mss_clamped,
+		.fastpath = { engine->lent, counters->fastpath_hits },
 		.effects_lost = engine->outbox.lost,
 		.generation = engine->generation,
 	};
@@ -112,6 +114,18 @@ static void copy_session(const struct engine *engine, uint32_t index, struct mon
 	copy->path_mtu = path_mtu_of(engine, copy, now);
 }
 
+/* What passed on the fast path and was not yet taken from there. */
+static void add_unseen(const struct engine *engine, uint32_t index, struct snapshot_session *copy)
+{
+	const struct fastpath_slot *slot = &engine->fastpath.slots[index];
+
+	copy->fastpath = true;
+	for (unsigned int way = 0; way < 2; way++) {
+		copy->packets[way] += __atomic_load_n(&slot->side[way].packets, __ATOMIC_RELAXED);
+		copy->bytes[way] += __atomic_load_n(&slot->side[way].bytes, __ATOMIC_RELAXED);
+	}
+}
+
 int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
 			  unsigned int *steps, struct snapshot_session *session)
 {
@@ -123,7 +137,10 @@ int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *c
 		(*steps)--;
 		if (candidate->list >= TIMEOUT_COUNT)
 			continue;
-		copy_session(engine, cursor->position++, now, session);
+		copy_session(engine, cursor->position, now, session);
+		if (candidate->flags & SESSION_LENT)
+			add_unseen(engine, cursor->position, session);
+		cursor->position++;
 		return 1;
 	}
 	return 0;

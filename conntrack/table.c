@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "conntrack/hash.h"
+
+/* How far a late refresh looks for its place in time. */
+#define PLACE_STEPS 64
 #include "conntrack/mapping.h"
 
 enum node {
@@ -311,19 +314,23 @@ static void list_remove(struct table *table, uint32_t index)
 	list->count--;
 }
 
-static void list_insert(struct table *table, uint32_t index, uint8_t which)
+/* Behind session @place, or at the head of the list when that is SESSION_NONE. */
+static void list_insert(struct table *table, uint32_t index, uint8_t which, uint32_t place)
 {
 	struct session *session = &table->sessions[index];
 	struct table_list *list = &table->lists[which];
 
 	session->list = which;
-	session->list_previous = list->tail;
-	session->list_next = SESSION_NONE;
-	if (list->tail != SESSION_NONE)
-		table->sessions[list->tail].list_next = index;
+	session->list_previous = place;
+	session->list_next = place != SESSION_NONE ? table->sessions[place].list_next : list->head;
+	if (place != SESSION_NONE)
+		table->sessions[place].list_next = index;
 	else
 		list->head = index;
-	list->tail = index;
+	if (session->list_next != SESSION_NONE)
+		table->sessions[session->list_next].list_previous = index;
+	else
+		list->tail = index;
 	list->count++;
 }
 
@@ -346,7 +353,7 @@ uint32_t table_reserve(struct table *table, struct mono now)
 		.refreshed = table_ticks(table, now),
 		.mapping = MAPPING_NONE,
 	};
-	list_insert(table, index, LIST_UNCONFIRMED);
+	list_insert(table, index, LIST_UNCONFIRMED, table->lists[LIST_UNCONFIRMED].tail);
 	return index;
 }
 
@@ -358,7 +365,7 @@ void table_confirm(struct table *table, uint32_t index, enum timeout timeout, st
 	list_remove(table, index);
 	session->refreshed = table_ticks(table, now);
 	session->flags |= SESSION_CONFIRMED;
-	list_insert(table, index, (uint8_t)timeout);
+	list_insert(table, index, (uint8_t)timeout, table->lists[timeout].tail);
 	if (++table->confirmed > table->peak)
 		table->peak = table->confirmed;
 }
@@ -377,16 +384,35 @@ void table_release(struct table *table, uint32_t index)
 	table->free_head = index;
 }
 
-void table_refresh(struct table *table, uint32_t index, enum timeout timeout, struct mono now)
+/*
+ * The last session of a list that was refreshed no later than @ticks; after some steps
+ * the one that is reached, which is a little later.
+ */
+static uint32_t list_place(const struct table *table, uint8_t which, uint32_t ticks)
+{
+	uint32_t place = table->lists[which].tail;
+
+	for (unsigned int steps = 0; place != SESSION_NONE && steps < PLACE_STEPS; steps++) {
+		if (table->sessions[place].refreshed <= ticks)
+			break;
+		place = table->sessions[place].list_previous;
+	}
+	return place;
+}
+
+void table_refresh(struct table *table, uint32_t index, enum timeout timeout, struct mono when)
 {
 	struct session *session = &table->sessions[index];
-	uint32_t ticks = table_ticks(table, now);
+	uint32_t ticks = table_ticks(table, when), place;
 
 	if (session->list == timeout && session->refreshed == ticks)
 		return;
 	list_remove(table, index);
+	place = list_place(table, (uint8_t)timeout, ticks);
+	if (place != SESSION_NONE && table->sessions[place].refreshed > ticks)
+		ticks = table->sessions[place].refreshed;
 	session->refreshed = ticks;
-	list_insert(table, index, (uint8_t)timeout);
+	list_insert(table, index, (uint8_t)timeout, place);
 }
 
 uint32_t table_resolve(const struct table *table, struct session_handle handle)

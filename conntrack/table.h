@@ -136,8 +136,17 @@ void table_confirm(struct table *table, uint32_t index, enum timeout timeout, st
 /* Takes a session out of everything and frees its slot. */
 void table_release(struct table *table, uint32_t index);
 
-/* Starts a confirmed session's time anew, in its class or in another. */
-void table_refresh(struct table *table, uint32_t index, enum timeout timeout, struct mono now);
+/**
+ * table_refresh() - start a confirmed session's time anew, in its class or in another
+ * @when: now, or a little while ago: the list stays in order, and where that would
+ *	take a long search the session counts as refreshed a little later
+ */
+void table_refresh(struct table *table, uint32_t index, enum timeout timeout, struct mono when);
+
+static inline uint64_t table_idle_ms(const struct table *table, uint32_t index, struct mono now)
+{
+	return (uint64_t)(table_ticks(table, now) - table->sessions[index].refreshed) * TABLE_TICK_MS;
+}
 
 /* The index behind a handle, or SESSION_NONE when its session is gone. */
 uint32_t table_resolve(const struct table *table, struct session_handle handle);

@@ -219,6 +219,26 @@ struct track_result track_packet(union track *track, enum timeout current, const
  */
 bool track_quote_valid(uint8_t protocol, const union track *track, enum direction direction, uint32_t sequence);
 
+struct fastpath_slot;
+
+/* May the fast path forward what comes next of this session? */
+bool track_may_lend(uint8_t protocol, const union track *track);
+
+/* Fills @slot for the fast path to go on from; nobody else uses it yet. */
+void track_lend(uint8_t protocol, const union track *track, struct fastpath_slot *slot);
+
+/* Tells the fast path what one more packet that came to us has changed. */
+void track_share(uint8_t protocol, const union track *track, struct fastpath_slot *slot);
+
+/**
+ * track_regain() - learn what passed on the fast path
+ *
+ * To be called before the next packet is judged, and only when something has passed.
+ * Return: as track_packet() would have for the last packet there.
+ */
+struct track_result track_regain(uint8_t protocol, union track *track, const struct fastpath_slot *slot,
+				 const struct settings *settings);
+
 /* conntrack's word for the state (SYN_SENT, ESTABLISHED, ...); "" for protocols without. Never NULL. */
 const char *track_state_name(uint8_t protocol, const union track *track, enum timeout timeout);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "conntrack/track_protocol.h"
+#include "sluice/fastpath.h"
 
 /* As in nf_conntrack: the same segment once and three times more. */
 #define REPEATS_LIMIT 3
@@ -71,28 +72,18 @@ enum tcp_state tcp_derive_state(const struct track_tcp *tcp)
 	return acked_original || acked_reply ? TCP_STATE_CLOSE_WAIT : TCP_STATE_FIN_WAIT;
 }
 
-/* A digest of what makes two segments the same. */
-static uint16_t digest(const struct tcp_segment *segment)
-{
-	uint32_t mixed = segment->sequence * UINT32_C(0x9e3779b1);
-
-	mixed = (mixed ^ segment->end) * UINT32_C(0x85ebca77);
-	mixed = (mixed ^ segment->acknowledgement) * UINT32_C(0xc2b2ae3d);
-	mixed = (mixed ^ segment->window) * UINT32_C(0x27d4eb2f);
-	return (uint16_t)(mixed >> 16);
-}
-
 void tcp_count_repeats(const struct tcp_step *step)
 {
 	struct track_tcp *tcp = step->tcp;
-	uint16_t packet = digest(&step->segment);
+	const struct tcp_segment *segment = &step->segment;
+	uint32_t last = (uint32_t)tcp->last_packet << 8 | (uint32_t)tcp->repeats << 1 | tcp->last_direction;
 
-	if (tcp->last_packet != packet || tcp->last_direction != (unsigned int)step->direction)
-		tcp->repeats = 0;
-	else if (tcp->repeats < REPEATS_LIMIT)
-		tcp->repeats = (tcp->repeats + 1U) & 3;
-	tcp->last_packet = packet;
-	tcp->last_direction = (unsigned int)step->direction & 1;
+	last = fastpath_repeated(
+	    last, fastpath_digest(segment->sequence, segment->end, segment->acknowledgement, segment->window),
+	    step->direction);
+	tcp->last_packet = (uint16_t)(last >> 8);
+	tcp->repeats = last >> 1 & 3;
+	tcp->last_direction = last & 1;
 }
 
 /* A connection on which somebody waits in vain is not kept as long as a quiet one. */

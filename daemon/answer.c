@@ -131,15 +131,14 @@ static void put_queue(struct report *status, const struct queue_statistics *valu
 	report_put_number(queue, "refused", values->refused);
 }
 
-/* No session is ever handed to the kernel: these are the true values. */
-static void put_fastpath(struct report *status)
+static void put_fastpath(struct report *status, const struct answer_view *view)
 {
 	struct report *fastpath = report_put_object(status, "fastpath");
 
-	report_put_text(fastpath, "mode", "off");
-	report_put_number(fastpath, "installed", 0);
-	report_put_number(fastpath, "hits", 0);
-	report_put_number(fastpath, "failed", 0);
+	report_put_text(fastpath, "mode", view->fastpath_mode ? view->fastpath_mode : "off");
+	report_put_number(fastpath, "installed", view->total.fastpath.installed);
+	report_put_number(fastpath, "hits", view->counted.fastpath.hits);
+	report_put_number(fastpath, "failed", view->fastpath_failed);
 }
 
 static void put_alerts(struct report *status, const struct answer_view *view)
@@ -190,7 +189,7 @@ char *answer_status(const struct answer_view *view)
 	put_counters(status, &view->counted);
 	put_queue(status, &view->queue);
 	put_black_holes(status, view);
-	put_fastpath(status);
+	put_fastpath(status, view);
 	put_alerts(status, view);
 	return report_line(status);
 }

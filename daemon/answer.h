@@ -34,6 +34,8 @@ struct answer_view {
 	struct queue_statistics queue;
 	const struct answer_alert *alerts;
 	size_t alert_count;
+	const char *fastpath_mode; /* NULL: there is none */
+	uint64_t fastpath_failed;
 	struct mono started, now;
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/answer.h"
+#include "daemon/fastpath.h"
 #include "daemon/effects.h"
 #include "daemon/listing.h"
 #include "daemon/local_socket.h"
@@ -180,6 +181,8 @@ static void control_gather(struct control *control, struct answer_view *report)
 	const struct shell *shell = control->shell;
 
 	view_gather(&control->view, shell->engine, shell->queue, shell->started, loop_now(), report);
+	report->fastpath_mode = fastpath_mode(shell->fastpath);
+	report->fastpath_failed = fastpath_failed(shell->fastpath);
 }
 
 static char *make_status(struct control *control)

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 
 #include "daemon/control.h"
+#include "daemon/fastpath.h"
 #include "daemon/inject.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
@@ -138,9 +139,9 @@ void effects_drain(struct shell *shell)
 			raise_alert(shell, &effect);
 			break;
 		case EFFECT_INSTALL:
-		case EFFECT_REMOVE:
-		case EFFECT_QUERY_LAST_USE:
-			break; /* no fast path: every packet comes by here */
+			fastpath_install(shell->fastpath, shell->engine, shell->routes, links_table(shell->links),
+					 &effect);
+			break;
 		}
 	}
 }

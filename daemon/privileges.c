@@ -55,10 +55,13 @@ static void take_directories(const char *variable, const struct passwd *user)
 int privileges_drop(void)
 {
 	const struct passwd *user = geteuid() == 0 ? getpwnam(USER_NAME) : NULL;
+	/* For the elements of the fast path's maps. */
+	bool has_bpf = capng_have_capability(CAPNG_PERMITTED, CAP_BPF);
 	int result;
 
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, -1);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, has_bpf ? CAP_BPF : -1,
+		      -1);
 	if (user) {
 		take_directories("RUNTIME_DIRECTORY", user);
 		take_directories("STATE_DIRECTORY", user);

@@ -14,6 +14,7 @@
 #define SHELL_SIGNALS 3
 
 struct control;
+struct fastpath;
 struct inject;
 struct kernel_table;
 struct links;
@@ -23,6 +24,7 @@ struct routes;
  * struct shell
  * @configuration: in force, owned here; the engine points to it
  * @config_path: as given on the command line
+ * @fastpath: NULL: every packet takes the queue
  * @started: for the uptime
  * @reloads: successful ones since the start
  */
@@ -35,6 +37,7 @@ struct shell {
 	struct kernel_table *kernel_table;
 	struct queue *queue;
 	struct inject *inject;
+	struct fastpath *fastpath;
 	struct control *control;
 	const char *config_path;
 	struct mono started;

@@ -17,6 +17,7 @@
 
 #include "daemon/control.h"
 #include "daemon/effects.h"
+#include "daemon/fastpath.h"
 #include "daemon/files.h"
 #include "daemon/inject.h"
 #include "daemon/kernel_table.h"
@@ -174,6 +175,15 @@ static void shell_batch_done(void *context)
 	effects_drain(context);
 }
 
+/* Whatever goes by the old ways comes back and asks for the new ones. */
+static void shell_routes_changed(void *context)
+{
+	struct shell *shell = context;
+
+	engine_recall_all(shell->engine, loop_now());
+	effects_drain(shell);
+}
+
 static void shell_links_changed(void *context)
 {
 	struct shell *shell = context;
@@ -183,6 +193,7 @@ static void shell_links_changed(void *context)
 	if (!shell->engine)
 		return;
 	error = engine_set_links(shell->engine, links, loop_now());
+	fastpath_forget_interfaces(shell->fastpath);
 	if (!error)
 		error = kernel_table_set_links(shell->kernel_table, shell->configuration, links);
 	effects_drain(shell);
@@ -241,6 +252,25 @@ static int start_engine(struct shell *shell)
 	if (!error)
 		error = engine_set_links(shell->engine, links_table(shell->links), now);
 	return error ? start_failed("rules", error) : 0;
+}
+
+/* Does without where there is none: it only makes things faster. */
+static void start_fastpath(struct shell *shell)
+{
+	struct engine_fastpath fastpath;
+	const char *message = "routes cannot be followed";
+
+	if (!shell->configuration->settings.fastpath)
+		return;
+	if (fastpath_create(shell->configuration->settings.capacity, &shell->fastpath, &message) < 0 ||
+	    routes_follow(shell->routes, shell->loop, shell_routes_changed, shell) < 0) {
+		log_write(LOG_LEVEL_NOTICE, "no fast path, every packet takes the queue: %s", message);
+		fastpath_destroy(shell->fastpath);
+		shell->fastpath = NULL;
+		return;
+	}
+	fastpath = fastpath_for_engine(shell->fastpath);
+	engine_set_fastpath(shell->engine, &fastpath);
 }
 
 static int start_loop(struct shell *shell)
@@ -320,6 +350,7 @@ static int start_packets(struct shell *shell, bool gso)
 	int error;
 
 	stay_on_one_cpu();
+	start_fastpath(shell);
 	error = inject_create(settings->mark, &shell->inject);
 	if (error)
 		return start_failed("raw sockets", error);
@@ -382,6 +413,7 @@ static void shell_stop(struct shell *shell)
 	kernel_table_destroy(shell->kernel_table);
 	queue_destroy(shell->queue);
 	control_stop(shell->control);
+	fastpath_destroy(shell->fastpath);
 	inject_destroy(shell->inject);
 	engine_destroy(shell->engine);
 	routes_destroy(shell->routes);

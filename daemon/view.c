@@ -61,6 +61,7 @@ static void subtract_baseline(struct snapshot_status *status, const struct snaps
 	status->icmp.invalid -= baseline->icmp.invalid;
 	status->icmp.frag_needed -= baseline->icmp.frag_needed;
 	status->mss_clamped -= baseline->mss_clamped;
+	status->fastpath.hits -= baseline->fastpath.hits;
 	status->effects_lost -= baseline->effects_lost;
 }
 

@@ -362,14 +362,15 @@ bool ruleset_established_accepted(const struct ruleset *ruleset, enum hook hook,
 	return hook < HOOK_COUNT && ruleset->established[hook][family == FAMILY_IPV6];
 }
 
-void ruleset_count_established(struct ruleset *ruleset, enum hook hook, enum family family, uint32_t bytes)
+void ruleset_count_established(struct ruleset *ruleset, enum hook hook, enum family family, uint64_t packets,
+			       uint64_t bytes)
 {
 	unsigned int ipv6 = family == FAMILY_IPV6;
 
 	for (size_t i = 0; i < ruleset->established_counts[hook][ipv6]; i++) {
 		struct counter_values *counter = &ruleset->counters[ruleset->established_counters[hook][ipv6][i]];
 
-		counter->packets++;
+		counter->packets += packets;
 		counter->bytes += bytes;
 	}
 }

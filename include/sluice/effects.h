@@ -20,9 +20,7 @@ enum effect_kind {
 	EFFECT_LOG,	      /* a log statement matched */
 	EFFECT_SESSION_EVENT, /* new, update, destroy: for `events` */
 	EFFECT_ALERT,	      /* an edge: raised or cleared */
-	EFFECT_INSTALL,	      /* the fast path may take this session over */
-	EFFECT_REMOVE,	      /* the fast path must forget it */
-	EFFECT_QUERY_LAST_USE /* when did the fast path last see it? */
+	EFFECT_INSTALL,	      /* the fast path may take this session over: see engine_lend() */
 };
 
 enum session_event {
@@ -56,6 +54,11 @@ struct effect {
 			struct tuple original, reply;
 			uint64_t packets[2], bytes[2]; /* by enum direction; they count on until DESTROY */
 		} session;
+		struct {
+			struct session_handle handle;
+			enum direction direction; /* of the packet that was just accepted */
+			uint32_t iif, mark;	  /* that it came with */
+		} install;
 		struct {
 			bool raised;
 			const char *name; /* from the closed set of CONTRACT */

@@ -19,6 +19,7 @@
 #include "sluice/ruleset.h"
 
 struct engine;
+struct fastpath_slot;
 
 /**
  * struct engine_secrets - what remote parties must not guess; drawn by the shell
@@ -59,6 +60,42 @@ int engine_set_links(struct engine *engine, const struct link_table *links, stru
 
 /* Questions only the shell can answer (routes); NULL members are allowed. Copied. */
 void engine_set_oracle(struct engine *engine, const struct oracle *oracle);
+
+/**
+ * struct engine_fastpath - what forwards established sessions without asking us
+ * @slots: one for each session of the capacity, shared with whatever does the forwarding
+ * @recall: forget session @index, whose packets arrive as @arrives. When it returns
+ *	nothing passes there any more
+ */
+struct engine_fastpath {
+	void *context;
+	struct fastpath_slot *slots;
+	void (*recall)(void *context, uint32_t index, const struct tuple arrives[2]);
+};
+
+/* NULL: there is none, or no more; what was installed must have been recalled. Copied. */
+void engine_set_fastpath(struct engine *engine, const struct engine_fastpath *fastpath);
+
+/**
+ * struct engine_flow - a session that EFFECT_INSTALL offers
+ * @arrives, @leaves: a packet of either direction, before and after translation
+ */
+struct engine_flow {
+	struct tuple arrives[2], leaves[2];
+};
+
+/**
+ * engine_lend() - the fast path takes a session over: its slot is filled
+ *
+ * From now on the engine believes what the slot says. When the fast path then cannot
+ * take it after all, engine_recall() undoes this.
+ * Return: false when the session is gone or no longer fit for it.
+ */
+bool engine_lend(struct engine *engine, struct session_handle handle, struct engine_flow *flow);
+
+/* Take one session, or all of them, back from the fast path. */
+void engine_recall(struct engine *engine, struct session_handle handle, struct mono now);
+void engine_recall_all(struct engine *engine, struct mono now);
 
 /**
  * struct packet_meta - what came along with a packet

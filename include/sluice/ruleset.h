@@ -272,7 +272,8 @@ void ruleset_evaluate(struct ruleset *ruleset, const struct base_chain *chain, s
  * that stand on the way.
  */
 bool ruleset_established_accepted(const struct ruleset *ruleset, enum hook hook, enum family family);
-void ruleset_count_established(struct ruleset *ruleset, enum hook hook, enum family family, uint32_t bytes);
+void ruleset_count_established(struct ruleset *ruleset, enum hook hook, enum family family, uint64_t packets,
+			       uint64_t bytes);
 
 /* Does some rule follow FTP (ct helper set)? */
 bool ruleset_has_helper(const struct ruleset *ruleset);

@@ -55,6 +55,10 @@ struct snapshot_status {
 		uint64_t translated, unmatched, invalid, frag_needed;
 	} icmp;
 	uint64_t mss_clamped;
+	struct {
+		uint32_t installed; /* sessions in the fast path now */
+		uint64_t hits;	    /* packets that passed there and were reported */
+	} fastpath;
 	uint64_t effects_lost;
 	uint32_t generation; /* of the ruleset: grows with each engine_apply() */
 };

@@ -89,8 +89,8 @@ static void test_count_established(void **state)
 	    "chain c { type filter hook forward priority 0; policy drop;\n"
 	    "counter\nct state new counter drop\njump est\nct state established counter accept\ncounter\n}\n}\n");
 	assert_true(ruleset_established_accepted(fixture.configuration->ruleset, HOOK_FORWARD, FAMILY_IPV4));
-	ruleset_count_established(fixture.configuration->ruleset, HOOK_FORWARD, FAMILY_IPV4, 100);
-	ruleset_count_established(fixture.configuration->ruleset, HOOK_FORWARD, FAMILY_IPV4, 50);
+	ruleset_count_established(fixture.configuration->ruleset, HOOK_FORWARD, FAMILY_IPV4, 1, 100);
+	ruleset_count_established(fixture.configuration->ruleset, HOOK_FORWARD, FAMILY_IPV4, 1, 50);
 	while (ruleset_next_rule(fixture.configuration->ruleset, &position, &listing)) {
 		bool counted = listing.place.line == 2 || listing.place.line == 4 || listing.place.line == 7;
 

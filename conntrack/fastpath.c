@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sessions that the kernel's fast path forwards.
+ *
+ * Theory of operation. A session that is established, that rules need not see, and
+ * that has shown it will go on, is offered (EFFECT_INSTALL); the shell lends it with
+ * engine_lend() and puts it into the kernel. While it is lent, its slot knows more
+ * than we do: whoever is about to use the session's tracker, timer or counters
+ * regains it first. A packet of it that comes to us all the same is judged as ever
+ * and what it changed is shared. A SYN, FIN or RST recalls the session; so do its end, a new
+ * ruleset, a change of addresses or routes, and silence: only what flows is worth an
+ * entry, and timers are then exact without it.
+ *
+ * A sweep regains every lent session once in a while, so that its place in its timeout
+ * list is not far behind its last packet, and its counters not far behind the truth.
+ */
+#include "conntrack/engine_private.h"
+#include "sluice/fastpath.h"
+
+/*
+ * Packets of a session at which it is offered: 16, and should that fail every 16 more.
+ * Half of all connections end before; for them the two system calls would not pay.
+ */
+#define OFFER_PACKETS 16
+/* Silence after which a session goes back to the queue. */
+#define IDLE_MS 10000
+/* Slots that one sweep looks at. */
+#define SWEEP_BUDGET 4096
+
+void engine_set_fastpath(struct engine *engine, const struct engine_fastpath *fastpath)
+{
+	engine->fastpath = fastpath ? *fastpath : (struct engine_fastpath){ 0 };
+}
+
+static struct fastpath_slot *slot_of(const struct engine *engine, uint32_t index)
+{
+	return &engine->fastpath.slots[index];
+}
+
+static bool is_fit(const struct engine *engine, const struct session *session)
+{
+	const unsigned int wanted = SESSION_CONFIRMED | SESSION_ASSURED;
+
+	return engine->settings.fastpath && engine->fastpath.slots &&
+	       (session->flags & (wanted | SESSION_LOCAL | SESSION_FOLLOWED | SESSION_LENT)) == wanted &&
+	       track_may_lend(session_protocol(session), &session->track);
+}
+
+/* Is every hook on its way content with established packets, unseen? */
+static bool passes_unseen(const struct passage *passage)
+{
+	return judge_established(passage, HOOK_PREROUTING) && judge_established(passage, HOOK_FORWARD) &&
+	       judge_established(passage, HOOK_POSTROUTING);
+}
+
+void fastpath_consider(struct passage *passage)
+{
+	const struct session *session = passage->session;
+	struct effect *effect;
+
+	if (session->flags & SESSION_LENT) {
+		track_share(session_protocol(session), &session->track, slot_of(passage->engine, passage->index));
+		return;
+	}
+	if ((session->packets[0] + session->packets[1]) % OFFER_PACKETS || !passage->meta->iif ||
+	    !is_fit(passage->engine, session) || !passes_unseen(passage))
+		return;
+	effect = outbox_add(&passage->engine->outbox, EFFECT_INSTALL, passage->now);
+	if (!effect)
+		return;
+	effect->install.handle = table_handle(&passage->engine->table, passage->index);
+	effect->install.direction = passage->direction;
+	effect->install.iif = passage->meta->iif;
+	effect->install.mark = passage->context.mark;
+}
+
+bool engine_lend(struct engine *engine, struct session_handle handle, struct engine_flow *flow)
+{
+	uint32_t index = table_resolve(&engine->table, handle);
+	struct session *session = index == SESSION_NONE ? NULL : table_session(&engine->table, index);
+
+	if (!session || !is_fit(engine, session))
+		return false;
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
+		flow->arrives[way] = table_tuple(&engine->table, session, way);
+		flow->leaves[way] = table_translated(&engine->table, session, way);
+	}
+	track_lend(session_protocol(session), &session->track, slot_of(engine, index));
+	session->flags |= SESSION_LENT;
+	engine->lent++;
+	return true;
+}
+
+/* Packets and bytes that passed since they were last taken, of both directions. */
+static uint64_t take_counters(struct session *session, struct fastpath_slot *slot, uint64_t *bytes)
+{
+	uint64_t packets = 0;
+
+	*bytes = 0;
+	for (unsigned int way = 0; way < 2; way++) {
+		uint64_t taken = __atomic_exchange_n(&slot->side[way].packets, 0, __ATOMIC_RELAXED);
+		uint64_t length = __atomic_exchange_n(&slot->side[way].bytes, 0, __ATOMIC_RELAXED);
+
+		session->packets[way] += taken;
+		session->bytes[way] += length;
+		packets += taken;
+		*bytes += length;
+	}
+	return packets;
+}
+
+static struct mono last_use(const struct fastpath_slot *slot)
+{
+	uint64_t original = __atomic_load_n(&slot->side[0].used_ns, __ATOMIC_RELAXED);
+	uint64_t reply = __atomic_load_n(&slot->side[1].used_ns, __ATOMIC_RELAXED);
+
+	return (struct mono){ original > reply ? original : reply };
+}
+
+static void count_unseen(struct engine *engine, uint32_t index, uint64_t packets, uint64_t bytes)
+{
+	struct tuple tuple = table_tuple(&engine->table, table_session(&engine->table, index), DIRECTION_ORIGINAL);
+	enum family family = address_family(&tuple.source.address);
+	struct ruleset *ruleset = engine->configuration->ruleset;
+
+	ruleset_count_established(ruleset, HOOK_PREROUTING, family, packets, bytes);
+	ruleset_count_established(ruleset, HOOK_FORWARD, family, packets, bytes);
+	ruleset_count_established(ruleset, HOOK_POSTROUTING, family, packets, bytes);
+	engine->counters.fastpath_hits += packets;
+}
+
+void fastpath_regain(struct engine *engine, uint32_t index)
+{
+	struct session *session = table_session(&engine->table, index);
+	struct fastpath_slot *slot = slot_of(engine, index);
+	uint8_t before = session->list;
+	struct track_result result;
+	uint64_t packets, bytes;
+
+	packets = take_counters(session, slot, &bytes);
+	if (!packets)
+		return;
+	count_unseen(engine, index, packets, bytes);
+	result = track_regain(session_protocol(session), &session->track, slot, &engine->settings);
+	table_refresh(&engine->table, index, result.timeout, last_use(slot));
+	if (session->list == before)
+		return;
+	admit_reclass(engine, index, before);
+	session_announce(engine, index, SESSION_UPDATE);
+}
+
+void fastpath_recall(struct engine *engine, uint32_t index)
+{
+	struct session *session = table_session(&engine->table, index);
+	struct tuple arrives[2];
+
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++)
+		arrives[way] = table_tuple(&engine->table, session, way);
+	engine->fastpath.recall(engine->fastpath.context, index, arrives);
+	fastpath_regain(engine, index);
+	session->flags &= (uint16_t)~SESSION_LENT;
+	engine->lent--;
+}
+
+void fastpath_meet(struct passage *passage)
+{
+	const struct packet *packet = &passage->packet;
+
+	if (packet_is_tcp(packet) && packet->tcp.flags & (TCP_SYN | TCP_FIN | TCP_RST))
+		fastpath_recall(passage->engine, passage->index);
+	else
+		fastpath_regain(passage->engine, passage->index);
+}
+
+void engine_recall(struct engine *engine, struct session_handle handle, struct mono now)
+{
+	uint32_t index = table_resolve(&engine->table, handle);
+
+	engine->now = now;
+	if (index != SESSION_NONE && table_session(&engine->table, index)->flags & SESSION_LENT)
+		fastpath_recall(engine, index);
+}
+
+void engine_recall_all(struct engine *engine, struct mono now)
+{
+	engine->now = now;
+	for (uint32_t index = 0; engine->lent && index < engine->table.untouched; index++) {
+		if (table_session(&engine->table, index)->flags & SESSION_LENT)
+			fastpath_recall(engine, index);
+	}
+}
+
+void fastpath_sweep(struct engine *engine)
+{
+	uint32_t looked = 0;
+
+	if (!engine->lent)
+		return;
+	for (; looked < SWEEP_BUDGET && looked < engine->table.untouched; looked++) {
+		uint32_t index = engine->swept++;
+
+		if (engine->swept >= engine->table.untouched)
+			engine->swept = 0;
+		if (index >= engine->table.untouched || !(table_session(&engine->table, index)->flags & SESSION_LENT))
+			continue;
+		fastpath_regain(engine, index);
+		if (table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS)
+			fastpath_recall(engine, index);
+	}
+}

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The kernel's fast path: what it forwards, what it leaves to the daemon, and that the daemon
+# knows all the same.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	source "$BATS_TEST_DIRNAME/lib.sh"
+	topology_up
+	nginx_start server
+	responder_start server
+	head -c 20000000 /dev/urandom >"$WORK/www/file"
+	rules_default >"$WORK/rules"
+	printf '%s\n' 'table inet count { chain forward { type filter hook forward priority -10; ct state established counter accept; }; }' >>"$WORK/rules"
+	gateway_start <"$WORK/rules"
+	if [[ "$(status .fastpath.mode)" == off ]]; then
+		echo "$(sed -n 's/.*no fast path[^:]*: //p' "$WORK/sluiced.log")" >"$WORK/absent"
+	fi
+}
+
+teardown_file() {
+	source "$BATS_TEST_DIRNAME/lib.sh"
+	topology_down
+}
+
+setup() {
+	source "$BATS_TEST_DIRNAME/lib.sh"
+	[[ ! -e "$WORK/absent" ]] || skip "no fast path here: $(cat "$WORK/absent")"
+}
+
+teardown() { explain; }
+
+# restart [LINE OF THE GATEWAY BLOCK...]
+restart() {
+	gateway_stop
+	{ gateway_block "$@"; cat "$WORK/rules"; } >"$WORK/sluice.conf"
+	gateway_launch
+	gateway_await
+}
+
+# stream HOST ADDRESS PORT COUNT PAUSE SOURCE-PORT: datagrams of one socket to the discard of the flood, each with its number
+stream() {
+	inside "$1" "$PYTHON" - "$@" <<-'PYTHON'
+	import socket, sys, time
+	_, host, address, port, count, pause, source = sys.argv
+	s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET, socket.SOCK_DGRAM)
+	s.settimeout(2)
+	s.bind(('', int(source)))
+	answers = 0
+	for number in range(int(count)):
+	    s.sendto(b'%d\n' % number, (address, int(port)))
+	    s.recv(100)
+	    answers += 1
+	    time.sleep(float(pause))
+	print(answers)
+	PYTHON
+}
+
+# of_session PORT JQ: of the one session from that source port
+of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
+
+@test "a download passes in the kernel, intact, and closes as ever" {
+	local before=$(status .packets.received) hits=$(status .fastpath.hits)
+	run --separate-stderr fetch client http://198.51.100.2/file --local-port 41000 -o "$WORK/got"
+	[[ $status -eq 0 ]]
+	cmp "$WORK/www/file" "$WORK/got"
+	# Of some hundred large segments and their acknowledgements a few dozen were the daemon's.
+	(($(status .packets.received) - before < 120))
+	(($(status .fastpath.hits) - hits > 200))
+	[[ $(of_session 41000 .state) == TIME_WAIT ]]
+	(($(of_session 41000 .reply.bytes) > 20000000))
+	[[ $(status .fastpath.installed) == 0 ]]
+}
+
+@test "an upload through IPv6, where nothing is translated" {
+	local hits=$(status .fastpath.hits)
+	inside server timeout 20 nc -6 -l 5000 >"$WORK/received" 3>&- &
+	sleep 0.3
+	inside client timeout 20 nc -N 2001:db8::2 5000 <"$WORK/www/file"
+	wait
+	cmp "$WORK/www/file" "$WORK/received"
+	(($(status .fastpath.hits) - hits > 200))
+}
+
+@test "UDP: every packet is counted, for the session and for the rules" {
+	[[ $(stream client 198.51.100.2 7 300 0.001 42000) == 300 ]]
+	[[ $(of_session 42000 .fastpath) == true ]]
+	[[ $(of_session 42000 .original.packets) == 300 ]]
+	[[ $(of_session 42000 .reply.packets) == 300 ]]
+	(($(status .fastpath.hits) > 500))
+	control delete -p udp --sport 42000
+	# All that is established passes that counter: here both directions but the first packet.
+	local counted=$(control -j rules | jq -s '[.[] | select(.table == "count") | .packets] | add')
+	((counted >= 599))
+}
+
+@test "a session that flows there lives on, one that fell silent expires" {
+	restart "timeout udp stream 2s"
+	[[ $(stream client 198.51.100.2 7 100 0.05 42001) == 100 ]]
+	[[ $(of_session 42001 .fastpath) == true ]]
+	wait_for 6 eval '[[ -z "$(of_session 42001 .id)" ]]'
+	[[ $(status .fastpath.installed) == 0 ]]
+}
+
+@test "a reload takes sessions back, and they return" {
+	restart
+	stream client 198.51.100.2 7 150 0.01 42002 >"$WORK/answers" 3>&- &
+	wait_for 3 eval '[[ $(of_session 42002 .fastpath) == true ]]'
+	control reload
+	[[ $(of_session 42002 .fastpath) == false || $(of_session 42002 .original.packets) -gt 16 ]]
+	wait_for 3 eval '[[ $(of_session 42002 .fastpath) == true ]]'
+	wait
+	[[ $(cat "$WORK/answers") == 150 ]]
+	[[ $(of_session 42002 .original.packets) == 150 ]]
+}
+
+@test "another route takes effect for sessions that flow" {
+	stream client 198.51.100.2 7 400 0.01 42003 >"$WORK/answers" 3>&- &
+	wait_for 3 eval '[[ $(of_session 42003 .fastpath) == true ]]'
+	local received=$(status .packets.received)
+	ip -n "$NS-gateway" route add 198.51.100.2/32 dev wan mtu 1400
+	# Back in the queue for 16 packets, and then away again.
+	wait_for 2 eval '(($(status .packets.received) - received >= 12))'
+	wait_for 3 eval '[[ $(of_session 42003 .fastpath) == true ]]'
+	ip -n "$NS-gateway" route del 198.51.100.2/32 dev wan
+	wait
+	[[ $(cat "$WORK/answers") == 400 ]]
+}
+
+@test "a packet at the end of its TTL, or too big for the next link, is the kernel's to answer" {
+	stream client 198.51.100.2 7 40 0.001 42004 >/dev/null
+	[[ $(of_session 42004 .fastpath) == true ]]
+	inside client "$PYTHON" - <<-'PYTHON'
+	import socket
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+	s.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+	s.bind(('', 42004))
+	s.settimeout(2)
+	s.sendto(b'die\n', ('198.51.100.2', 7))
+	try:
+	    s.recv(100)
+	    raise SystemExit('answered')
+	except OSError:
+	    pass
+	message, ancillary, flags, address = s.recvmsg(100, 500, socket.MSG_ERRQUEUE)
+	kind = ancillary[0][2]
+	assert kind[5] == 11, 'not time exceeded: %r' % kind
+	PYTHON
+}
+
+@test "a reset inside the window of a flow is not believed, an exact one is" {
+	run inside client "$PYTHON" "$NET/fastpath_reset.py" 198.51.100.2 80 43000 "$WORK/control.sock" "$SLUICECTL"
+	echo "$output"
+	[[ $status -eq 0 ]]
+}
+
+@test "a stolen tuple from another interface finds no way here" {
+	stream client 198.51.100.2 7 40 0.001 42005 >/dev/null
+	[[ $(of_session 42005 .fastpath) == true ]]
+	local received=$(status .packets.received)
+	# From outside, with the inner host's own address and port.
+	inside server "$PYTHON" - <<-PYTHON
+	from scapy.all import Ether, IP, UDP, Raw, sendp, get_if_hwaddr, getmacbyip
+	mac = getmacbyip('198.51.100.1')
+	sendp(Ether(dst=mac) / IP(src='10.0.0.10', dst='198.51.100.2') / UDP(sport=42005, dport=7) / Raw(b'x' * 20), iface='eth0', verbose=0)
+	PYTHON
+	# The queue gets to see it, where the rules may judge it.
+	wait_for 2 eval '(($(status .packets.received) > received))'
+}
+
+@test "off means off" {
+	restart "fastpath off"
+	[[ $(status .fastpath.mode) == off ]]
+	[[ $(stream client 198.51.100.2 7 50 0 42006) == 50 ]]
+	[[ $(of_session 42006 .fastpath) == false ]]
+	[[ $(status .fastpath.hits) == 0 ]]
+}
+
+@test "killed, it leaves no program behind" {
+	restart
+	stream client 198.51.100.2 7 40 0.001 42007 >/dev/null
+	[[ $(status .fastpath.installed) == 1 ]]
+	stop sluiced KILL
+	run ! stream client 198.51.100.2 7 1 0 42007
+	[[ -z "$(in_gateway bpftool net show 2>/dev/null | grep sluice_fastpath)" ]]
+}
