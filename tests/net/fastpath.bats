@@ -119,8 +119,8 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	wait_for 3 eval '[[ $(of_session 42003 .fastpath) == true ]]'
 	local received=$(status .packets.received)
 	ip -n "$NS-gateway" route add 198.51.100.2/32 dev wan mtu 1400
-	# Back in the queue for 16 packets, and then away again.
-	wait_for 2 eval '(($(status .packets.received) - received >= 12))'
+	# Back in the queue for some packets, and then away again.
+	wait_for 2 eval '(($(status .packets.received) > received))'
 	wait_for 3 eval '[[ $(of_session 42003 .fastpath) == true ]]'
 	ip -n "$NS-gateway" route del 198.51.100.2/32 dev wan
 	wait
