@@ -320,6 +320,9 @@ void pathwatch_packet(struct passage *passage, bool retransmission)
 {
 	const struct packet *packet = &passage->packet;
 
+	/* A helper may shift sequence numbers; what it reads carries commands, nothing large. */
+	if (passage->session->flags & SESSION_FOLLOWED)
+		return;
 	if (!packet_is_tcp(packet)) {
 		if (packet->tuple.protocol == PROTOCOL_UDP && !packet->later_fragment &&
 		    (passage->session->flags & SESSION_WATCHED || packet->length > path_mtu_least(packet->family)))

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/model/status_words.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/model/packet_words.h"
+
 bool status_words_counter(char *const *words, size_t count, const struct snapshot_status *status, uint64_t *value)
 {
 	const struct {
@@ -35,4 +40,27 @@ bool status_words_counter(char *const *words, size_t count, const struct snapsho
 		}
 	}
 	return false;
+}
+
+bool status_words_pool(const struct engine *engine, char **words, size_t count, char *why, size_t size)
+{
+	struct snapshot_cursor cursor = { 0 };
+	struct snapshot_pool pool;
+	struct address address;
+	bool found = false;
+	uint8_t protocol;
+	uint32_t value;
+
+	snprintf(why, size, "pool ADDRESS PROTOCOL WHAT [N]");
+	if (count < 3 || !packet_words_protocol(words[1], &protocol))
+		return false;
+	address = wire_address(words[0]);
+	while (!found && snapshot_next_pool(engine, &cursor, &pool) == 1)
+		found = pool.protocol == protocol && address_equal(&pool.address, &address);
+	snprintf(why, size, "there is %s such pool", found ? "a" : "no");
+	if (!found || strcmp(words[2], "none") == 0)
+		return found == (strcmp(words[2], "none") != 0);
+	value = strcmp(words[2], "ports") == 0 ? pool.ports : pool.used;
+	snprintf(why, size, "%s is %u", words[2], value);
+	return count == 3 ? value != 0 : value == (uint32_t)atoi(words[3]);
 }

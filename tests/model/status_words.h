@@ -8,4 +8,7 @@
 /* `created`, `drops REASON`, `refusals CAUSE` and so on; false: no such counter. */
 bool status_words_counter(char *const *words, size_t count, const struct snapshot_status *status, uint64_t *value);
 
+/* ADDRESS PROTOCOL WHAT [N]: `ports N`, `used N`, `used`, `none`. False, and what there is instead in @why. */
+bool status_words_pool(const struct engine *engine, char **words, size_t count, char *why, size_t size);
+
 #endif

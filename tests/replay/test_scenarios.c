@@ -313,7 +313,7 @@ static void play_count(char **words, size_t count)
 
 static void play_pool(char **words, size_t count)
 {
-	if (!scenario_pool(play.gateway.engine, words + 1, count - 1, play.why, sizeof(play.why)))
+	if (!status_words_pool(play.gateway.engine, words + 1, count - 1, play.why, sizeof(play.why)))
 		FAIL("%s", play.why);
 }
 
