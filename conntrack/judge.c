@@ -120,9 +120,6 @@ static void note_mss(struct passage *passage, uint16_t mss)
 
 /* ----------------------------------------------------------------- judging */
 
-/* Where nft's packets meet connection tracking: behind it `notrack` comes too late. */
-#define TRACKING_PRIORITY (-200)
-
 /* A nat chain decided: remember it, and let later chains see a new destination. */
 static enum reason take_request(struct passage *passage, const struct nat_request *request)
 {

@@ -11,6 +11,14 @@ struct expression *build_leaf(struct parser *parser, enum expression_kind kind, 
 	return expression;
 }
 
+struct expression *build_number(struct parser *parser, struct place place, uint64_t number)
+{
+	struct expression *expression = build_leaf(parser, EXPRESSION_NUMBER, place, NULL);
+
+	expression->number = number;
+	return expression;
+}
+
 /* Later stages recurse over the tree: its depth is bounded here, once. */
 static void deepen(struct parser *parser, struct expression *outer, const struct expression *inner)
 {
@@ -79,4 +87,22 @@ struct statement *build_match(struct parser *parser, struct expression *left, en
 	statement->relation = relation;
 	statement->right = right;
 	return statement;
+}
+
+void setting_add(struct parser *parser, struct place place, const char *text, bool quoted)
+{
+	struct setting_word *word = arena_alloc(parser->arena, sizeof(*word));
+
+	word->place = place;
+	word->text = text;
+	word->quoted = quoted;
+	if (!parser->setting) {
+		parser->setting = arena_alloc(parser->arena, sizeof(*parser->setting));
+		list_append(parser->document->settings, parser->setting);
+	}
+	if (parser->setting->last_word)
+		parser->setting->last_word->next = word;
+	else
+		parser->setting->words = word;
+	parser->setting->last_word = word;
 }

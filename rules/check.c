@@ -59,6 +59,29 @@ static void check_fib_match(struct checker *checker, struct statement *statement
 		check_constant(checker, right, statement->left->type);
 }
 
+/*
+ * `tcp flags { syn }` is `tcp flags syn` to nft: a set of one element is that element, and a bitmask without
+ * operator asks for any of the bits, where the lookup of a set would compare the whole.
+ */
+static void unwrap_single(struct statement *statement, const struct key_type *key)
+{
+	struct expression *only = statement->right->kind == EXPRESSION_SET ? statement->right->items : NULL;
+
+	if (!only || only->next || only->options || key->count != 1 || !key->parts[0]->bitmask ||
+	    only->kind == EXPRESSION_STAR || only->kind == EXPRESSION_MAPPING)
+		return;
+	statement->right = only;
+}
+
+/* `tcp flags ! syn,ack`: none of these bits. */
+static void check_none_of(struct checker *checker, const struct statement *statement)
+{
+	const struct expression *right = statement->right;
+
+	if (statement->left->kind == EXPRESSION_BINARY || right->kind != EXPRESSION_VALUE || !right->type->bitmask)
+		report_error(checker->diagnostics, right->place, "! asks for flags that are not set; expected !=");
+}
+
 static void check_match(struct checker *checker, struct statement *statement)
 {
 	struct expression *right = statement->right;
@@ -67,6 +90,8 @@ static void check_match(struct checker *checker, struct statement *statement)
 
 	if (!check_left(checker, statement->left, &key))
 		return;
+	unwrap_single(statement, &key);
+	right = statement->right;
 	if (ordered && (key.count > 1 || right->kind == EXPRESSION_SET || right->kind == EXPRESSION_SETREF)) {
 		report_error(checker->diagnostics, right->place, "a set has no order");
 		return;
@@ -83,6 +108,8 @@ static void check_match(struct checker *checker, struct statement *statement)
 			report_error(checker->diagnostics, right->place, "expected one value to compare with");
 		learn_transport(checker, statement);
 	}
+	if (statement->relation == OPERATOR_NONE_OF)
+		check_none_of(checker, statement);
 }
 
 static void check_vmap(struct checker *checker, struct statement *statement)

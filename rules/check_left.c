@@ -53,7 +53,7 @@ static bool foreign_field(const char *protocol, const char *name)
 	char both[64];
 
 	if (strcmp(protocol, "vlan") == 0 || strcmp(protocol, "arp") == 0 || strcmp(protocol, "rt") == 0 ||
-	    strcmp(protocol, "tcp option") == 0)
+	    (strchr(protocol, ' ') && strncmp(protocol, "ct ", 3) != 0))
 		return true;
 	snprintf(both, sizeof(both), "%s %s", strncmp(protocol, "ct ", 3) == 0 ? "ct original" : protocol, name);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

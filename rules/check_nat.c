@@ -221,6 +221,12 @@ static void check_statement_place(struct checker *checker, const struct chain *b
 			report_error(checker->diagnostics, statement->place,
 				     "%s cannot be used on the hook of chain %s", kinds[kind].name, base->name);
 	}
+	if (statement->kind == STATEMENT_NOTRACK &&
+	    (base->priority >= TRACKING_PRIORITY || (base->hook != HOOK_PREROUTING && base->hook != HOOK_OUTPUT)))
+		report_warning(checker->diagnostics, statement->place,
+			       "notrack has no effect in chain %s: it must be on prerouting or output, at a priority "
+			       "below %d",
+			       base->name, TRACKING_PRIORITY);
 	if (statement->kind == STATEMENT_REJECT && base->hook == HOOK_POSTROUTING)
 		report_error(checker->diagnostics, statement->place, "reject cannot be used on the hook of chain %s",
 			     base->name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Constants: written values to typed ones. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "rules/check.h"
@@ -19,6 +20,13 @@ static bool check_leaf(struct checker *checker, struct expression *expression, c
 
 	if (expression->undefined)
 		return false;
+	/* nft asks the resolver for these, at the time it loads them. */
+	if (message && expression->kind == EXPRESSION_WORD && (type == &type_ipv4 || type == &type_ipv6) &&
+	    isalpha((unsigned char)expression->text[0]) && !strchr(expression->text, ':')) {
+		report_error(checker->diagnostics, expression->place, "not supported: host name \"%.80s\"",
+			     expression->text);
+		return false;
+	}
 	return !message || wrong(checker, expression, message);
 }
 

@@ -180,6 +180,22 @@ static void compare_value(struct compiler *compiler, const struct expression *ri
 	instruction->operand = first;
 }
 
+/* None of the bits of @right. */
+static void compare_none_of(struct compiler *compiler, const struct expression *right)
+{
+	static const uint8_t zero[VALUE_SIZE];
+	unsigned int size = type_bytes(right->type);
+	uint32_t mask = compile_constant(compiler, right->first.bytes, size);
+	uint32_t none = compile_constant(compiler, zero, size);
+	struct instruction *instruction = compile_emit(compiler, OPERATION_BITWISE, REGISTER_KEY, size);
+
+	instruction->operand = mask;
+	instruction->operand2 = none;
+	instruction = compile_emit(compiler, OPERATION_COMPARE, REGISTER_KEY, size);
+	instruction->flags = OPERATOR_EQUAL;
+	instruction->operand = none;
+}
+
 static void compare_masked(struct compiler *compiler, const struct expression *right, enum relation relation)
 {
 	static const uint8_t zero[VALUE_SIZE];
@@ -247,6 +263,8 @@ void compile_match(struct compiler *compiler, const struct statement *statement)
 		instruction->flags = statement->relation == OPERATOR_NOT_EQUAL;
 	} else if (right->kind == EXPRESSION_CONCAT) {
 		compare_concat(compiler, statement);
+	} else if (relation == OPERATOR_NONE_OF) {
+		compare_none_of(compiler, right);
 	} else if (right->kind == EXPRESSION_PREFIX) {
 		compare_masked(compiler, right, statement->relation);
 	} else if (right->type == &type_boolean && statement->left->kind == EXPRESSION_FIB) {

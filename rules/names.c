@@ -9,16 +9,23 @@
 /* The first names are those nft itself prints whatever /etc/protocols says. */
 const struct symbol protocols[] = {
 	{ "icmp", 1 }, { "igmp", 2 }, { "tcp", 6 }, { "udp", 17 }, { "dccp", 33 }, { "gre", 47 }, { "esp", 50 },
-	{ "ah", 51 }, { "ipv6-icmp", 58 }, { "comp", 108 }, { "sctp", 132 }, { "udplite", 136 },
-	{ "icmpv6", 58 }, { "ipip", 4 }, { "ip", 0 }, { "ggp", 3 }, { "ipencap", 4 }, { "st", 5 }, { "egp", 8 },
-	{ "igp", 9 }, { "pup", 12 }, { "hmp", 20 }, { "xns-idp", 22 }, { "rdp", 27 }, { "iso-tp4", 29 }, { "xtp", 36 },
-	{ "ddp", 37 }, { "idpr-cmtp", 38 }, { "ipv6", 41 }, { "ipv6-route", 43 }, { "ipv6-frag", 44 }, { "idrp", 45 },
-	{ "rsvp", 46 }, { "skip", 57 }, { "ipv6-nonxt", 59 }, { "ipv6-opts", 60 }, { "rspf", 73 }, { "vmtp", 81 },
-	{ "eigrp", 88 }, { "ospf", 89 }, { "ax.25", 93 }, { "etherip", 97 }, { "encap", 98 }, { "pim", 103 },
-	{ "ipcomp", 108 }, { "vrrp", 112 }, { "l2tp", 115 }, { "isis", 124 }, { "fc", 133 }, { "mobility-header", 135 },
-	{ "mpls-in-ip", 137 }, { "manet", 138 }, { "hip", 139 }, { "shim6", 140 }, { "wesp", 141 }, { "rohc", 142 },
-	{ NULL, 0 },
+	{ "ah", 51 }, { "ipv6-icmp", 58 }, { "comp", 108 }, { "sctp", 132 }, { "udplite", 136 }, { "icmpv6", 58 },
+	{ "ipip", 4 }, { "ip", 0 }, { "hopopt", 0 }, { "ggp", 3 }, { "ipencap", 4 }, { "st", 5 }, { "egp", 8 },
+	{ "igp", 9 }, { "pup", 12 }, { "hmp", 20 }, { "xns-idp", 22 }, { "rdp", 27 }, { "iso-tp4", 29 },
+	{ "xtp", 36 }, { "ddp", 37 }, { "idpr-cmtp", 38 }, { "ipv6", 41 }, { "ipv6-route", 43 }, { "ipv6-frag", 44 },
+	{ "idrp", 45 }, { "rsvp", 46 }, { "skip", 57 }, { "ipv6-nonxt", 59 }, { "ipv6-opts", 60 }, { "rspf", 73 },
+	{ "vmtp", 81 }, { "eigrp", 88 }, { "ospf", 89 }, { "ax.25", 93 }, { "etherip", 97 }, { "encap", 98 },
+	{ "pim", 103 }, { "ipcomp", 108 }, { "vrrp", 112 }, { "l2tp", 115 }, { "isis", 124 }, { "fc", 133 },
+	{ "mobility-header", 135 }, { "mpls-in-ip", 137 }, { "manet", 138 }, { "hip", 139 }, { "shim6", 140 },
+	{ "wesp", 141 }, { "rohc", 142 }, { NULL, 0 },
 };
+
+const struct symbol dccp_types[] = {
+	{ "request", 0 }, { "response", 1 }, { "data", 2 }, { "ack", 3 }, { "dataack", 4 }, { "closereq", 5 },
+	{ "close", 6 }, { "reset", 7 }, { "sync", 8 }, { "syncack", 9 }, { NULL, 0 },
+};
+
+const struct symbol device_groups[] = { { "default", 0 }, { NULL, 0 } };
 
 const struct symbol icmp_types[] = {
 	{ "echo-reply", 0 }, { "destination-unreachable", 3 }, { "source-quench", 4 }, { "redirect", 5 },

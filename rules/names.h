@@ -19,7 +19,7 @@ struct symbol {
 extern const struct symbol services[], protocols[], icmp_types[], icmpv6_types[], icmp_codes[], icmpv6_codes[],
     icmpx_codes[], dscp_names[], ecn_names[], ct_states[], ct_statuses[], ct_directions[], tcp_flags[], nfprotos[],
     ethertypes[], address_types[], packet_types[], boolean_names[], log_levels[], device_types[], hook_names[],
-    chain_types[], igmp_types[];
+    chain_types[], igmp_types[], dccp_types[], device_groups[];
 
 /** symbol_find() - look a name up; names before an alias come first */
 bool symbol_find(const struct symbol *table, const char *name, uint32_t *value);

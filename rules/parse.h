@@ -61,10 +61,8 @@ struct parser {
 	struct set_declaration *set;
 	struct object *object;
 	struct setting_line *setting;
-	bool setting_nested;
 	struct statement *nat, *update;
 	uint32_t meter_size;
-	const char *option_word;
 	const char *last_word;
 	unsigned int files_read;
 	size_t cloned;	    /* expressions copied for variables */
@@ -97,52 +95,11 @@ void lexer_open(struct parser *parser);
 /** keyword_lookup() - the token of a reserved word, or 0 */
 int keyword_lookup(const char *word, size_t length);
 
-/* ---------------------------------------------------- actions of the grammar */
-
-void scope_push(struct parser *parser);
-void scope_pop(struct parser *parser);
-void scope_define(struct parser *parser, const char *name, struct expression *value, bool again, struct place place);
-void scope_undefine(struct parser *parser, const char *name, struct place place);
-struct expression *scope_use(struct parser *parser, const char *name, struct place place);
-
-struct table *declare_table(struct parser *parser, const char *family, const char *name, struct place place);
-struct chain *declare_chain(struct parser *parser, struct table *table, const char *name, struct place place);
-struct set_declaration *declare_set(struct parser *parser, struct table *table, const char *name, bool map,
-				    struct place place);
-struct object *declare_object(struct parser *parser, struct table *table, enum object_kind kind, const char *name,
-			      struct place place);
-void declare_elements(struct parser *parser, struct set_declaration *set, struct expression *elements);
-void declare_rule(struct parser *parser, struct chain *chain, struct rule *rule, bool in_front);
-struct chain *need_chain(struct parser *parser, struct table *table, const char *name, struct place place);
-struct set_declaration *need_set(struct parser *parser, struct table *table, const char *name, struct place place);
-void delete_table(struct parser *parser, struct table *table);
-
-void chain_set_hook(struct parser *parser, struct place place, const char *type, const char *hook,
-		    struct expression *priority);
-void chain_set_policy(struct parser *parser, struct place place, const char *policy);
-bool parse_priority(struct parser *parser, struct expression *left, int sign, uint64_t right,
-		    struct expression **result, struct place place);
-void set_add_flags(struct parser *parser, struct expression *words);
-
+/** parse_duration() - milliseconds of a text like 1d2h3m4s5ms; a plain number is seconds */
 bool parse_duration(const char *text, uint64_t *ms);
-uint64_t duration_of(struct parser *parser, struct place place, const char *text);
-uint64_t byte_unit(struct parser *parser, struct place place, const char *text);
-bool expect_word(struct parser *parser, struct place place, const char *got, const char *wanted);
-uint32_t number_32(struct parser *parser, struct place place, uint64_t number);
 
-void log_option(struct parser *parser, struct statement *log, struct place place, const char *option,
-		struct expression *value);
-void log_flags(struct parser *parser, struct statement *log, const char *protocol, const struct expression *words);
-void nat_qualifier(struct parser *parser, struct statement *nat, struct place place, const char *word);
-void nat_flag(struct parser *parser, struct statement *nat, struct place place, const char *word);
-void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,
-		 const char *code);
-void limit_packets(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
-		   const char *unit);
-void limit_bytes(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
-		 const char *unit);
-void limit_burst(struct parser *parser, struct limit_values *limit, struct place place, uint64_t burst,
-		 const char *unit);
+/* Does a command of nft begin with it, which sluice has not? */
+bool is_foreign_command(const char *word);
 
 /* Does nft have a statement or expression of that name, which sluice has not? */
 bool nft_knows(const char *word);

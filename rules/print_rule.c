@@ -224,7 +224,7 @@ static void print_match(struct text *text, const struct statement *statement)
 	static const char *const signs[] = {
 		[OPERATOR_IMPLICIT] = "",	  [OPERATOR_EQUAL] = "== ",	 [OPERATOR_NOT_EQUAL] = "!= ",
 		[OPERATOR_LESS] = "< ",		  [OPERATOR_LESS_EQUAL] = "<= ", [OPERATOR_GREATER] = "> ",
-		[OPERATOR_GREATER_EQUAL] = ">= ",
+		[OPERATOR_GREATER_EQUAL] = ">= ", [OPERATOR_NONE_OF] = "! ",
 	};
 	const struct expression *right = statement->right;
 	enum relation relation = statement->relation;

@@ -22,6 +22,7 @@ const struct datatype type_icmpv6_type = { "icmpv6_type", SYNTAX_NUMBER, 8, icmp
 const struct datatype type_icmp_code = { "icmp_code", SYNTAX_NUMBER, 8, icmp_codes, true, false };
 const struct datatype type_icmpv6_code = { "icmpv6_code", SYNTAX_NUMBER, 8, icmpv6_codes, true, false };
 const struct datatype type_igmp_type = { "igmp_type", SYNTAX_NUMBER, 8, igmp_types, true, false };
+const struct datatype type_dccp_packet = { "dccp_pkttype", SYNTAX_NUMBER, 4, dccp_types, true, false };
 const struct datatype type_dscp = { "dscp", SYNTAX_HEX, 6, dscp_names, true, false };
 const struct datatype type_ecn = { "ecn", SYNTAX_NUMBER, 2, ecn_names, true, false };
 const struct datatype type_tcp_flags = { "tcp_flag", SYNTAX_HEX, 8, tcp_flags, true, true };
@@ -30,7 +31,7 @@ const struct datatype type_ethertype = { "ether_type", SYNTAX_HEX, 16, ethertype
 const struct datatype type_address_type = { "fib_addrtype", SYNTAX_NUMBER, 32, address_types, true, false };
 const struct datatype type_packet_type = { "pkt_type", SYNTAX_NUMBER, 8, packet_types, true, false };
 const struct datatype type_boolean = { "boolean", SYNTAX_NUMBER, 8, boolean_names, true, false };
-const struct datatype type_group = { "devgroup", SYNTAX_NUMBER, 32, NULL, false, false };
+const struct datatype type_group = { "devgroup", SYNTAX_NUMBER, 32, device_groups, true, false };
 const struct datatype type_device = { "iface_type", SYNTAX_NUMBER, 16, device_types, true, false };
 const struct datatype type_verdict = { "verdict", SYNTAX_VERDICT, 40, NULL, false, false };
 const struct datatype type_absent = { "absent", SYNTAX_ABSENT, 8, NULL, false, false };
@@ -48,7 +49,7 @@ static const struct datatype *const named[] = {
 	&type_ipv4, &type_ipv6, &type_service, &type_protocol, &type_mark, &type_interface, &type_index, &type_ct_state,
 	&type_ct_status, &type_ct_direction, &type_icmp_type, &type_icmpv6_type, &type_icmp_code, &type_icmpv6_code,
 	&type_dscp, &type_ecn, &type_tcp_flags, &type_nfproto, &type_ethertype, &type_address_type, &type_packet_type,
-	&type_boolean, &type_group, &type_device, &type_verdict, &type_igmp_type,
+	&type_boolean, &type_group, &type_device, &type_verdict, &type_igmp_type, &type_dccp_packet,
 };
 /* clang-format on */
 
@@ -89,19 +90,22 @@ uint64_t value_to_number(const struct value *value, unsigned int bytes)
 static const char *parse_interface(struct expression *leaf)
 {
 	size_t length = strlen(leaf->text);
-	bool wildcard = false;
+	bool wildcard = false, literal = false;
 
-	if (length >= 2 && leaf->text[length - 1] == '*' && leaf->text[length - 2] == '\\')
-		return "no interface is called so";
 	if (length && leaf->text[length - 1] == '*') {
 		length--;
-		wildcard = true;
+		/* `\*` is an asterisk in the name itself. */
+		wildcard = !length || leaf->text[length - 1] != '\\';
+		literal = !wildcard;
+		length -= literal;
 	}
-	if (length >= INTERFACE_NAME_SIZE)
+	if (length + literal >= INTERFACE_NAME_SIZE)
 		return "an interface name has 15 characters at most";
-	if (!length && !wildcard)
+	if (!length && !wildcard && !literal)
 		return "an interface name cannot be empty";
 	memcpy(leaf->first.bytes, leaf->text, length);
+	if (literal)
+		leaf->first.bytes[length] = '*';
 	leaf->last = leaf->first;
 	if (wildcard) {
 		memset(leaf->last.bytes + length, 0xff, VALUE_SIZE - length);
@@ -185,6 +189,14 @@ static void print_bits(struct text *text, const struct datatype *type, uint32_t 
 		text_append(text, "%s0x%x", separator, number);
 }
 
+static void print_interface(struct text *text, const char *name)
+{
+	size_t length = strnlen(name, INTERFACE_NAME_SIZE);
+	bool literal = length && name[length - 1] == '*';
+
+	text_append(text, "\"%.*s%s\"", (int)length - literal, name, literal ? "\\*" : "");
+}
+
 void value_print(struct text *text, const struct datatype *type, const struct value *value)
 {
 	unsigned int bytes = type_bytes(type);
@@ -201,7 +213,7 @@ void value_print(struct text *text, const struct datatype *type, const struct va
 		return;
 	}
 	if (type->syntax == SYNTAX_INTERFACE) {
-		text_append(text, "\"%.16s\"", (const char *)value->bytes);
+		print_interface(text, (const char *)value->bytes);
 		return;
 	}
 	if (type->bitmask) {

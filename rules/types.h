@@ -38,7 +38,8 @@ struct datatype {
 extern const struct datatype type_ipv4, type_ipv6, type_service, type_protocol, type_mark, type_interface, type_index,
     type_ct_state, type_ct_status, type_ct_direction, type_icmp_type, type_icmpv6_type, type_icmp_code,
     type_icmpv6_code, type_dscp, type_ecn, type_tcp_flags, type_nfproto, type_ethertype, type_address_type,
-    type_packet_type, type_boolean, type_group, type_device, type_verdict, type_igmp_type, type_absent;
+    type_packet_type, type_boolean, type_group, type_device, type_verdict, type_igmp_type, type_dccp_packet,
+    type_absent;
 
 /** type_by_name() - a type as `type` declarations of sets name it, or NULL */
 const struct datatype *type_by_name(const char *name);

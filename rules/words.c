@@ -25,6 +25,21 @@ uint32_t number_32(struct parser *parser, struct place place, uint64_t number)
 	return UINT32_MAX;
 }
 
+const char *number_text(struct parser *parser, uint64_t number)
+{
+	return arena_printf(parser->arena, "%llu", (unsigned long long)number);
+}
+
+const char *two_words(struct parser *parser, const char *one, const char *other)
+{
+	return arena_printf(parser->arena, "%s %s", one, other);
+}
+
+const char *text_of(const struct expression *expression)
+{
+	return expression->text ? expression->text : "?";
+}
+
 /* ------------------------------------------------------------------- units */
 
 bool parse_duration(const char *text, uint64_t *ms)
@@ -78,6 +93,12 @@ uint64_t duration_of(struct parser *parser, struct place place, const char *text
 	return ms;
 }
 
+const char *duration_text(struct parser *parser, const struct expression *written)
+{
+	return written->text ? written->text
+			     : arena_printf(parser->arena, "%llus", (unsigned long long)written->number);
+}
+
 static bool time_unit(struct parser *parser, struct place place, const char *text, uint32_t *seconds)
 {
 	static const struct symbol units[] = { { "second", 1 },	 { "minute", 60 },   { "hour", 3600 },
@@ -110,14 +131,23 @@ static bool byte_factor(const char *text, size_t length, uint64_t *factor)
 	return false;
 }
 
-uint64_t byte_unit(struct parser *parser, struct place place, const char *text)
+uint64_t bytes_of(struct parser *parser, struct place place, uint64_t amount, const char *unit)
 {
 	uint64_t factor;
 
-	if (!byte_factor(text, strlen(text), &factor))
+	if (!byte_factor(unit, strlen(unit), &factor))
 		report_error(parser->diagnostics, place, "\"%.80s\" is no unit: expected bytes, kbytes or mbytes",
-			     text);
-	return factor;
+			     unit);
+	return amount > UINT64_MAX / factor ? UINT64_MAX : amount * factor;
+}
+
+struct counter_values counter_of(struct parser *parser, struct place packets_place, const char *packets_word,
+				 uint64_t packets, struct place bytes_place, const char *bytes_word, uint64_t bytes)
+{
+	if (!expect_word(parser, packets_place, packets_word, "packets") ||
+	    !expect_word(parser, bytes_place, bytes_word, "bytes"))
+		return (struct counter_values){ 0, 0 };
+	return (struct counter_values){ packets, bytes };
 }
 
 static void check_rate(struct parser *parser, struct limit_values *limit, struct place place)
@@ -128,26 +158,28 @@ static void check_rate(struct parser *parser, struct limit_values *limit, struct
 	}
 }
 
-void limit_packets(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
-		   const char *unit)
+struct limit_values limit_packets(struct parser *parser, struct place place, bool over, uint64_t rate, const char *unit)
 {
-	time_unit(parser, place, unit, &limit->seconds);
-	limit->rate = rate;
-	limit->burst = 5; /* as the kernel has it */
-	check_rate(parser, limit, place);
+	/* The burst is the kernel's. */
+	struct limit_values limit = { .rate = rate, .burst = 5, .over = over };
+
+	time_unit(parser, place, unit, &limit.seconds);
+	check_rate(parser, &limit, place);
+	return limit;
 }
 
-void limit_bytes(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate, const char *unit)
+struct limit_values limit_bytes(struct parser *parser, struct place place, bool over, uint64_t rate, const char *unit)
 {
+	struct limit_values limit = { .bytes = true, .over = over };
 	const char *slash = strchr(unit, '/');
 	uint64_t factor = 1;
 
-	limit->bytes = true;
 	if (!slash || !byte_factor(unit, (size_t)(slash - unit), &factor))
 		report_error(parser->diagnostics, place, "\"%.80s\" is no unit: expected one like kbytes/second", unit);
-	time_unit(parser, place, slash ? slash + 1 : "second", &limit->seconds);
-	limit->rate = rate > UINT64_MAX / factor ? UINT64_MAX : rate * factor;
-	check_rate(parser, limit, place);
+	time_unit(parser, place, slash ? slash + 1 : "second", &limit.seconds);
+	limit.rate = rate > UINT64_MAX / factor ? UINT64_MAX : rate * factor;
+	check_rate(parser, &limit, place);
+	return limit;
 }
 
 void limit_burst(struct parser *parser, struct limit_values *limit, struct place place, uint64_t burst,
@@ -158,7 +190,7 @@ void limit_burst(struct parser *parser, struct limit_values *limit, struct place
 	if (!limit->bytes)
 		expect_word(parser, place, unit, "packets");
 	else
-		factor = byte_unit(parser, place, unit);
+		factor = bytes_of(parser, place, 1, unit);
 	if (burst > UINT32_MAX || (burst == 0 && !limit->bytes))
 		report_error(parser->diagnostics, place, "a burst must be more than 0 and below 4294967296");
 	limit->burst = (burst & UINT32_MAX) * factor;

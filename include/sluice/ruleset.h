@@ -240,6 +240,9 @@ enum chain_type {
 	CHAIN_ROUTE,
 };
 
+/* Where packets meet connection tracking, as in nft: behind it `notrack` comes too late. */
+#define TRACKING_PRIORITY (-200)
+
 struct base_chain; /* one chain with a hook, inside a ruleset */
 
 /**
