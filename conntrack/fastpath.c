@@ -40,9 +40,10 @@ static struct fastpath_slot *slot_of(const struct engine *engine, uint32_t index
 static bool is_fit(const struct engine *engine, const struct session *session)
 {
 	const unsigned int wanted = SESSION_CONFIRMED | SESSION_ASSURED;
+	const unsigned int unwanted = SESSION_LOCAL | SESSION_FOLLOWED | SESSION_WATCHED | SESSION_LENT;
 
 	return engine->settings.fastpath && engine->fastpath.slots &&
-	       (session->flags & (wanted | SESSION_LOCAL | SESSION_FOLLOWED | SESSION_LENT)) == wanted &&
+	       (session->flags & (wanted | unwanted)) == wanted &&
 	       track_may_lend(session_protocol(session), &session->track);
 }
 
@@ -172,6 +173,25 @@ void fastpath_meet(struct passage *passage)
 		fastpath_regain(passage->engine, passage->index);
 }
 
+/*
+ * Has a side sent the same data again, and was nothing acknowledged since we last
+ * looked? Then the path may be a black hole, and that is for us to watch.
+ */
+static bool is_stalled(struct fastpath_slot *slot)
+{
+	bool stalled = false;
+
+	for (unsigned int way = 0; way < 2; way++) {
+		struct fastpath_side *sender = &slot->side[way];
+		uint32_t again = __atomic_exchange_n(&sender->retransmissions, 0, __ATOMIC_RELAXED);
+		uint32_t acknowledged = __atomic_load_n(&slot->side[!way].maxack, __ATOMIC_RELAXED);
+
+		stalled = stalled || (again && sender->witnessed == acknowledged);
+		sender->witnessed = acknowledged;
+	}
+	return stalled;
+}
+
 void engine_recall(struct engine *engine, struct session_handle handle, struct mono now)
 {
 	uint32_t index = table_resolve(&engine->table, handle);
@@ -204,7 +224,7 @@ void fastpath_sweep(struct engine *engine)
 		if (index >= engine->table.untouched || !(table_session(&engine->table, index)->flags & SESSION_LENT))
 			continue;
 		fastpath_regain(engine, index);
-		if (table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS)
+		if (table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS || is_stalled(slot_of(engine, index)))
 			fastpath_recall(engine, index);
 	}
 }

@@ -139,11 +139,19 @@ void effects_drain(struct shell *shell)
 			raise_alert(shell, &effect);
 			break;
 		case EFFECT_INSTALL:
-			fastpath_install(shell->fastpath, shell->engine, shell->routes, links_table(shell->links),
-					 &effect);
+			if (shell->install_count < SHELL_INSTALLS)
+				shell->installs[shell->install_count++] = effect;
 			break;
 		}
 	}
+}
+
+void effects_install(struct shell *shell)
+{
+	for (size_t i = 0; i < shell->install_count; i++)
+		fastpath_install(shell->fastpath, shell->engine, shell->routes, links_table(shell->links),
+				 &shell->installs[i]);
+	shell->install_count = 0;
 }
 
 void effects_announce(struct shell *shell, const char *name, bool raised, const char *subject, const char *text)

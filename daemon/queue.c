@@ -59,7 +59,7 @@ struct queue {
 	uint64_t refused;
 	struct log_limit complaints;
 	unsigned int received, next; /* messages of this batch, and those judged */
-	unsigned int wanted;	     /* messages that the next batch may have */
+	unsigned int wanted, asked;  /* messages that the next batch may have, and this one might */
 	struct iovec vectors[BATCH];
 	struct mmsghdr messages[BATCH];
 	uint8_t buffers[BATCH][BUFFER_SIZE] __attribute__((aligned(64)));
@@ -369,7 +369,7 @@ static bool queue_work(struct queue *queue)
 	}
 	if (!queue_flush(queue))
 		return false;
-	queue->options.batch_done(queue->options.context);
+	queue->options.batch_done(queue->options.context, queue->received < queue->asked);
 	return true;
 }
 
@@ -389,8 +389,8 @@ static void queue_ready(void *context, unsigned int events)
 
 	(void)events;
 	for (unsigned int batch = 0; batch < BATCHES_PER_TURN; batch++) {
-		unsigned int wanted = queue->wanted;
-		int received = recvmmsg(mnl_socket_get_fd(queue->socket), queue->messages, wanted, MSG_DONTWAIT, NULL);
+		int received =
+		    recvmmsg(mnl_socket_get_fd(queue->socket), queue->messages, queue->wanted, MSG_DONTWAIT, NULL);
 
 		if (received <= 0) {
 			if (received < 0 && errno != EAGAIN && errno != EINTR)
@@ -398,9 +398,10 @@ static void queue_ready(void *context, unsigned int events)
 			return;
 		}
 		queue->received = (unsigned int)received;
+		queue->asked = queue->wanted;
 		queue->next = 0;
 		queue->wanted = queue_next_batch(queue);
-		if (!queue_work(queue) || queue->received < wanted)
+		if (!queue_work(queue) || queue->received < queue->asked)
 			return;
 	}
 }

@@ -17,14 +17,15 @@ struct queue;
  * @length: packets the kernel holds at most before it drops
  * @mark: the one bit set on settled packets
  * @gso: take segments of up to 64 KiB as they are
- * @batch_done: called after each batch, when its verdicts are on their way
+ * @batch_done: called after each batch, when its verdicts are on their way; @drained: no more
+ *	packets were waiting
  */
 struct queue_options {
 	uint16_t number;
 	uint32_t length;
 	uint32_t mark;
 	bool gso;
-	void (*batch_done)(void *context);
+	void (*batch_done)(void *context, bool drained);
 	void *context;
 };
 

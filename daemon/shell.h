@@ -12,6 +12,8 @@
 
 /* Signals that stop the daemon or make it reload. */
 #define SHELL_SIGNALS 3
+/* Sessions that wait for their turn to be installed; more come again by themselves. */
+#define SHELL_INSTALLS 256
 
 struct control;
 struct fastpath;
@@ -25,6 +27,7 @@ struct routes;
  * @configuration: in force, owned here; the engine points to it
  * @config_path: as given on the command line
  * @fastpath: NULL: every packet takes the queue
+ * @installs: EFFECT_INSTALL that wait for a moment without packets in the queue
  * @started: for the uptime
  * @reloads: successful ones since the start
  */
@@ -38,6 +41,8 @@ struct shell {
 	struct queue *queue;
 	struct inject *inject;
 	struct fastpath *fastpath;
+	struct effect installs[SHELL_INSTALLS];
+	size_t install_count;
 	struct control *control;
 	const char *config_path;
 	struct mono started;

@@ -159,6 +159,7 @@ static void shell_tick(void *context)
 	bool more = engine_tick(shell->engine, loop_now(), TICK_BUDGET);
 
 	effects_drain(shell);
+	effects_install(shell);
 	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
 }
 
@@ -170,9 +171,11 @@ static void shell_watchdog(void *context)
 	loop_timer_start(shell->watchdog, (uint32_t)shell->watchdog_ms);
 }
 
-static void shell_batch_done(void *context)
+static void shell_batch_done(void *context, bool drained)
 {
 	effects_drain(context);
+	if (drained)
+		effects_install(context);
 }
 
 /* Whatever goes by the old ways comes back and asks for the new ones. */

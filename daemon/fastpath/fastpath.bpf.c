@@ -6,7 +6,7 @@
  * Theory of operation. A packet goes on from here only if nothing about it could
  * need a decision: an unfragmented packet without IP options, TTL to spare, that
  * fits the outgoing MTU, of an installed TCP or UDP flow, and for TCP neither SYN,
- * FIN nor RST, inside the window, and not sent again. Every other packet takes the way it would take
+ * FIN nor RST and inside the window. Every other packet takes the way it would take
  * without this program: FORWARD_NOT changes nothing at all. The window is van
  * Rooij's, with the numbers that the daemon left in the session's slot; what is
  * learned goes back there, so that the daemon judges the next SYN, FIN, RST or ICMP
@@ -160,6 +160,8 @@ static __always_inline void window_update(struct fastpath_slot *slot, uint32_t d
 	uint32_t window = segment->window << (sender->scale & 15);
 	uint16_t digest;
 
+	if (segment->length && !after(segment->end, sender->end) && after(segment->end, receiver->maxack))
+		__sync_fetch_and_add(&sender->retransmissions, 1);
 	advance(&sender->end, segment->end);
 	advance(&sender->maxack, segment->acknowledgement);
 	advance(&receiver->maxend, segment->acknowledgement + window);
@@ -168,14 +170,6 @@ static __always_inline void window_update(struct fastpath_slot *slot, uint32_t d
 	digest = fastpath_digest(segment->sequence, segment->end, segment->acknowledgement, segment->window);
 	slot->last_packet = fastpath_repeated(slot->last_packet, digest, direction & 1);
 	slot->last_window = segment->window;
-}
-
-/* Data that came by before and is not acknowledged: the daemon watches for black holes and dead peers. */
-static __always_inline int repeats_data(const struct fastpath_slot *slot, uint32_t direction,
-					const struct segment *segment)
-{
-	return segment->length && !after(segment->end, slot->side[direction & 1].end) &&
-	       after(segment->end, slot->side[~direction & 1].maxack);
 }
 
 /* May this segment pass? @l4 bytes follow the IP header. */
@@ -192,8 +186,7 @@ static __always_inline int judge_tcp(struct fastpath_slot *slot, uint32_t direct
 	segment.end = segment.sequence + segment.length;
 	segment.acknowledgement = segment.sack = bpf_ntohl(tcp->ack_seq);
 	segment.window = bpf_ntohs(tcp->window);
-	if (!read_sack(tcp, end, &segment) || !window_admits(slot, direction, &segment) ||
-	    repeats_data(slot, direction, &segment))
+	if (!read_sack(tcp, end, &segment) || !window_admits(slot, direction, &segment))
 		return 0;
 	window_update(slot, direction, &segment);
 	return 1;

@@ -27,6 +27,8 @@
  * @end, @maxend, @maxack: as in struct tcp_side, host order
  * @maxwin: the largest window it offered, in bytes
  * @scale: of the windows it offers
+ * @retransmissions: segments that came by again, since the engine last took them
+ * @witnessed: the engine's own: what the other side had acknowledged when it last looked
  * @interface: its packets come in by
  */
 struct fastpath_side {
@@ -35,6 +37,8 @@ struct fastpath_side {
 	uint32_t end, maxend, maxack, maxwin;
 	uint32_t scale;
 	uint32_t interface;
+	uint32_t retransmissions;
+	uint32_t witnessed;
 };
 
 /**
@@ -49,7 +53,7 @@ struct fastpath_slot {
 	uint32_t flags;
 	uint32_t last_packet;
 	uint32_t last_window;
-	uint32_t reserved[5];
+	uint32_t reserved;
 };
 
 /* A digest of what makes two segments the same; numbers in host order. */
