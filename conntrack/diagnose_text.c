@@ -65,7 +65,7 @@ static void say_sources(struct words *words, const struct statistics_entry *entr
 		say(words, " from %u sources", entry->peer_count);
 }
 
-/* Has another port of that address, or a query to it, been answered lately? */
+/* Has another port of that address, or a query to it, been answered lately, be it by a refusal? */
 static bool host_answers(const struct inquiry *inquiry, const struct statistics_entry *entry)
 {
 	const struct statistics_entry *other;
@@ -73,7 +73,8 @@ static bool host_answers(const struct inquiry *inquiry, const struct statistics_
 
 	while ((other = statistics_next(&inquiry->engine->witness->services, &position)))
 		if (other != entry && address_equal(&other->who.address, &entry->who.address) &&
-		    statistics_recent(other, STATISTIC_ANSWERED, inquiry->now))
+		    (statistics_recent(other, STATISTIC_ANSWERED, inquiry->now) ||
+		     statistics_recent(other, STATISTIC_REFUSED, inquiry->now)))
 			return true;
 	return false;
 }
@@ -176,7 +177,7 @@ static void describe_unreachable(const struct suspect *suspect, struct words *te
 {
 	char reporter[ADDRESS_TEXT_SIZE];
 
-	say(text, "%u %s fail", PLURAL(suspect->count, "connection"));
+	say(text, "%u failed %s", PLURAL(suspect->count, "connection"));
 	say_sources(text, suspect->entry);
 	say(text, ": %s says \"%s\"", address_words(&suspect->entry->reporter, reporter), report_words(suspect->entry));
 	say(cure, "a dead host, a missing route or a filter: look at %s", reporter);

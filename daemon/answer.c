@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "daemon/diagnose.h"
 #include "daemon/report.h"
 #include "daemon/words.h"
 
@@ -325,6 +326,7 @@ static struct report *party_object(const struct snapshot_party *values)
 		report_put_text(party, "address", address_is_ipv4(&values->address) ? address : network);
 	report_put_number(party, "sessions", values->sessions);
 	report_put_number(party, "expendable", values->expendable);
+	diagnose_put_statistics(party, &values->statistics);
 	return party;
 }
 

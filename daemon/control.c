@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "daemon/answer.h"
-#include "daemon/fastpath.h"
+#include "daemon/diagnose.h"
 #include "daemon/effects.h"
+#include "daemon/fastpath.h"
 #include "daemon/listing.h"
 #include "daemon/local_socket.h"
 #include "daemon/log.h"
@@ -264,6 +265,8 @@ static bool client_answer(struct client *client, const struct request *request)
 	switch (request->verb) {
 	case REQUEST_STATUS:
 		return client_send(client, make_status(control));
+	case REQUEST_DIAGNOSE:
+		return client_send(client, diagnose_answer(control->shell->engine, request, loop_now()));
 	case REQUEST_METRICS:
 		return client_send(client, make_metrics(control));
 	case REQUEST_EVENTS:

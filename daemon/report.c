@@ -56,6 +56,18 @@ static int parse_limit(const json_t *limit, struct request_text *text, char *err
 	return 0;
 }
 
+static int parse_address(const json_t *address, struct request_text *text, char *error, size_t size)
+{
+	const char *value = json_string_value(address);
+
+	if (!value || !*value || strlen(value) >= sizeof(text->address)) {
+		snprintf(error, size, "address is not a text");
+		return -EINVAL;
+	}
+	snprintf(text->address, sizeof(text->address), "%s", value);
+	return 0;
+}
+
 int report_parse_request(const char *line, size_t length, struct request_text *text, char *error, size_t size)
 {
 	const char *name, *command;
@@ -83,6 +95,8 @@ int report_parse_request(const char *line, size_t length, struct request_text *t
 			failed = parse_filter(value, text, error, size);
 		} else if (strcmp(name, "limit") == 0) {
 			failed = parse_limit(value, text, error, size);
+		} else if (strcmp(name, "address") == 0) {
+			failed = parse_address(value, text, error, size);
 		} else if (strcmp(name, "command") != 0) {
 			snprintf(error, size, "unknown member: %.40s", name);
 			failed = -EINVAL;

@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "rules/address_text.h"
+
 static const struct {
 	const char *word;
 	bool privileged;
-	enum { TAKES_NOTHING, TAKES_FILTER, TAKES_LIMIT } takes;
+	enum { TAKES_NOTHING, TAKES_FILTER, TAKES_LIMIT, TAKES_ADDRESS } takes;
 } verbs[REQUEST_VERB_COUNT] = {
 #define REQUEST_VERB_ENTRY(name, word, privileged, takes) { word, privileged, TAKES_##takes },
 	REQUEST_VERBS(REQUEST_VERB_ENTRY)
@@ -42,6 +44,28 @@ static int parse_limit(const struct request_text *text, bool wanted, struct requ
 	return 0;
 }
 
+static int take_address(const struct request_text *text, bool wanted, struct request *request, char *error, size_t size)
+{
+	uint8_t wire[16];
+
+	if (!*text->address)
+		return 0;
+	if (!wanted) {
+		snprintf(error, size, "%s takes no address", text->command);
+		return -EINVAL;
+	}
+	request->has_address = true;
+	if (address_text_parse_ipv4(text->address, wire)) {
+		request->address = address_from_ipv4(wire);
+	} else if (address_text_parse_ipv6(text->address, wire)) {
+		request->address = address_from_ipv6(wire);
+	} else {
+		snprintf(error, size, "not an address: %.40s", text->address);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int request_parse(const struct request_text *text, struct request *request, char *error, size_t size)
 {
 	struct request parsed = { .verb = REQUEST_STATUS };
@@ -62,7 +86,8 @@ int request_parse(const struct request_text *text, struct request *request, char
 		if (failed)
 			return failed;
 	}
-	if (parse_limit(text, verbs[parsed.verb].takes == TAKES_LIMIT, &parsed, error, size))
+	if (parse_limit(text, verbs[parsed.verb].takes == TAKES_LIMIT, &parsed, error, size) ||
+	    take_address(text, verbs[parsed.verb].takes == TAKES_ADDRESS, &parsed, error, size))
 		return -EINVAL;
 	/* Ending every session must not be what a forgotten argument does. */
 	if (parsed.verb == REQUEST_DELETE && filter_is_empty(&parsed.filter)) {

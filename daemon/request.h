@@ -8,7 +8,7 @@
 
 #include "daemon/filter.h"
 
-/*        name      word         privileged  takes: nothing, a filter, a limit */
+/*        name      word         privileged  takes: nothing, a filter, a limit, an address */
 #define REQUEST_VERBS(X) \
 	X(STATUS, "status", false, NOTHING) \
 	X(SESSIONS, "sessions", false, FILTER) \
@@ -18,6 +18,7 @@
 	X(DESTINATIONS, "destinations", false, LIMIT) \
 	X(RULES, "rules", false, NOTHING) \
 	X(EVENTS, "events", false, NOTHING) \
+	X(DIAGNOSE, "diagnose", false, ADDRESS) \
 	X(METRICS, "metrics", false, NOTHING) \
 	X(CHECK, "check", false, NOTHING) \
 	X(RELOAD, "reload", true, NOTHING) \
@@ -48,6 +49,7 @@ struct request_text {
 	char command[24];
 	bool limited; /* @limit was given */
 	int64_t limit;
+	char address[FILTER_TEXT_SIZE]; /* "": none given */
 	unsigned int field_count;
 	struct request_field fields[REQUEST_FIELD_LIMIT];
 };
@@ -56,14 +58,16 @@ struct request {
 	enum request_verb verb;
 	struct filter filter;
 	uint32_t limit; /* lines, for the verbs that take one */
+	bool has_address;
+	struct address address;
 };
 
 /**
  * request_parse() - make sense of @text
  * @error: receives what is wrong, in words
  *
- * Return: 0; -ENOSYS: no such command; -EINVAL: the command is known, its filter or
- * limit is wrong, missing or not wanted.
+ * Return: 0; -ENOSYS: no such command; -EINVAL: the command is known, its filter,
+ * limit or address is wrong, missing or not wanted.
  */
 int request_parse(const struct request_text *text, struct request *request, char *error, size_t size);
 

@@ -3,7 +3,7 @@
 
 _sluicectl()
 {
-	local verbs="status sessions mappings pools sources destinations top rules events metrics check reload delete reset"
+	local verbs="status sessions mappings pools sources destinations top rules events diagnose metrics check reload delete reset"
 	local filter="-p -f -s -d -r -q -u --proto --family --src --dst --reply-src --reply-dst --sport --dport
 		--reply-port-src --reply-port-dst --state --status --json"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb="" i

@@ -100,13 +100,16 @@ void document_each(const struct document *document, const char *path,
 	}
 }
 
-char *document_request(const char *command, unsigned int limit, const struct document_word *words, size_t count)
+char *document_request(const char *command, struct document_word argument, unsigned int limit,
+		       const struct document_word *words, size_t count)
 {
 	json_t *request = json_pack("{s:s}", "command", command);
 	json_t *filter = count ? json_object() : NULL;
 	char *line = NULL;
 
 	if (!request || (count && !filter))
+		goto cleanup;
+	if (argument.value && json_object_set_new(request, argument.name, json_string(argument.value)))
 		goto cleanup;
 	if (limit && json_object_set_new(request, "limit", json_integer(limit)))
 		goto cleanup;

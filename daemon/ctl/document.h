@@ -41,10 +41,12 @@ struct document_word {
 
 /**
  * document_request() - a request as a line
+ * @argument: a member beside the filter, such as an address; value NULL: none
  * @limit: at most that many lines; 0: as the daemon likes
  *
  * Return: malloc()ed, NULL without memory or for text that is not UTF-8.
  */
-char *document_request(const char *command, unsigned int limit, const struct document_word *words, size_t count);
+char *document_request(const char *command, struct document_word argument, unsigned int limit,
+		       const struct document_word *words, size_t count);
 
 #endif

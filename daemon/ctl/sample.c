@@ -19,7 +19,7 @@ static double monotonic_s(void)
 
 static int ask(struct client *client, const char *command, unsigned int limit)
 {
-	char *request = document_request(command, limit, NULL, 0);
+	char *request = document_request(command, (struct document_word){ NULL, NULL }, limit, NULL, 0);
 	int failed = request ? client_send(client, request) : -ENOMEM;
 
 	free(request);

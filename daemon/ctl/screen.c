@@ -27,6 +27,16 @@ static const char *colour(const char *code)
 	return coloured ? code : "";
 }
 
+const char *screen_strong(void)
+{
+	return colour("\033[1m");
+}
+
+const char *screen_plain(void)
+{
+	return colour("\033[0m");
+}
+
 static const char *level_colour(const char *level)
 {
 	if (strcmp(level, "elevated") == 0)
@@ -46,7 +56,7 @@ static void label(FILE *out, const char *text)
 	fprintf(out, "%s%-*s%s", colour("\033[1m"), (int)STATUS_INDENT, text, end_colour());
 }
 
-static void print_duration(FILE *out, int64_t seconds)
+void screen_duration(FILE *out, int64_t seconds)
 {
 	if (seconds >= 86400)
 		fprintf(out, "%" PRId64 "d %" PRId64 "h", seconds / 86400, seconds % 86400 / 3600);
@@ -140,36 +150,65 @@ static const char *party_name(const struct document *party)
 	return *address ? address : "(all others)";
 }
 
+/* What both tables show of what was counted; sums since the party was first seen. */
+static const struct {
+	const char *title, *member;
+} party_columns[] = {
+	{ "UNANSW", "unanswered" },   { "REFUSED", "refused" },		{ "RESET", "reset" },
+	{ "UNREACH", "unreachable" }, { "RETRANS", "retransmissions" }, { "EXPIRED", "after_expiry" },
+	{ "ONEWAY", "one_way" },
+};
+
+static void print_party_head(FILE *out, const char *title, const char *third)
+{
+	fprintf(out, "%s%-26s %8s %10s", screen_strong(), title, "SESSIONS", "EXPENDABLE");
+	fprintf(out, " %8s %7s", third, "NEW/S");
+	for (size_t i = 0; i < sizeof(party_columns) / sizeof(party_columns[0]); i++)
+		fprintf(out, " %7s", party_columns[i].title);
+	fprintf(out, " %11s %8s%s\n", "DNS-UNANSW", "RTT", screen_plain());
+}
+
+/* @third: a member that may not be known */
+static void print_party(FILE *out, const struct document *party, const char *third)
+{
+	char dns[48];
+
+	fprintf(out, "%-26s %8" PRId64 " %10" PRId64, party_name(party), document_integer(party, "sessions"),
+		document_integer(party, "expendable"));
+	if (document_has(party, third))
+		fprintf(out, " %8" PRId64, document_integer(party, third));
+	else
+		fprintf(out, " %8s", "-");
+	fprintf(out, " %7.1f", document_real(party, "new_per_s"));
+	for (size_t i = 0; i < sizeof(party_columns) / sizeof(party_columns[0]); i++)
+		fprintf(out, " %7" PRId64, document_integer(party, party_columns[i].member));
+	snprintf(dns, sizeof(dns), "%" PRId64 "/%" PRId64, document_integer(party, "dns_unanswered"),
+		 document_integer(party, "dns_queries"));
+	fprintf(out, " %11s", dns);
+	if (document_has(party, "rtt_ms"))
+		fprintf(out, " %6.1fms\n", document_real(party, "rtt_ms"));
+	else
+		fprintf(out, " %8s\n", "-");
+}
+
 void screen_source_head(FILE *out)
 {
-	fprintf(out, "%s%-43s %10s %10s %10s%s\n", colour("\033[1m"), "SOURCE", "SESSIONS", "EXPENDABLE", "PORTS",
-		end_colour());
+	print_party_head(out, "SOURCE", "PORTS");
 }
 
 void screen_source(FILE *out, const struct document *source)
 {
-	fprintf(out, "%-43s %10" PRId64 " %10" PRId64, party_name(source), document_integer(source, "sessions"),
-		document_integer(source, "expendable"));
-	if (document_has(source, "ports"))
-		fprintf(out, " %10" PRId64 "\n", document_integer(source, "ports"));
-	else
-		fprintf(out, " %10s\n", "-");
+	print_party(out, source, "ports");
 }
 
 void screen_destination_head(FILE *out)
 {
-	fprintf(out, "%s%-43s %10s %10s %10s%s\n", colour("\033[1m"), "DESTINATION", "SESSIONS", "EXPENDABLE",
-		"PATH-MTU", end_colour());
+	print_party_head(out, "DESTINATION", "PATH-MTU");
 }
 
 void screen_destination(FILE *out, const struct document *destination)
 {
-	fprintf(out, "%-43s %10" PRId64 " %10" PRId64, party_name(destination),
-		document_integer(destination, "sessions"), document_integer(destination, "expendable"));
-	if (document_has(destination, "path_mtu"))
-		fprintf(out, " %10" PRId64 "\n", document_integer(destination, "path_mtu"));
-	else
-		fprintf(out, " %10s\n", "-");
+	print_party(out, destination, "path_mtu");
 }
 
 /* ADDRESS:PORT, [ADDRESS]:PORT, ADDRESS alone for port 0, `any` where there is none. */
@@ -276,7 +315,7 @@ static void print_black_hole(void *context, const char *name, const struct docum
 	label(out, "black hole");
 	fprintf(out, "%s  works %" PRId64 "  fails %" PRId64 "  %s  (", document_text(hole, "destination"),
 		document_integer(hole, "works"), document_integer(hole, "fails"), document_text(hole, "action"));
-	print_duration(out, document_integer(hole, "since_s"));
+	screen_duration(out, document_integer(hole, "since_s"));
 	fputs(")\n", out);
 }
 
@@ -296,7 +335,7 @@ static void print_alert(void *context, const char *name, const struct document *
 		fprintf(lines->out, "%*s", (int)STATUS_INDENT, "");
 	fprintf(lines->out, "%s%s%s %s: %s (", colour("\033[31m"), document_text(alert, "name"), end_colour(),
 		document_text(alert, "subject"), document_text(alert, "text"));
-	print_duration(lines->out, document_integer(alert, "since_s"));
+	screen_duration(lines->out, document_integer(alert, "since_s"));
 	fputs(")\n", lines->out);
 }
 
@@ -329,7 +368,7 @@ static void print_sessions(FILE *out, const struct document *status)
 		document_real(status, "pressure.rate"));
 	if (document_has(status, "pressure.seconds_to_full")) {
 		fputs("  full in ", out);
-		print_duration(out, (int64_t)document_real(status, "pressure.seconds_to_full"));
+		screen_duration(out, (int64_t)document_real(status, "pressure.seconds_to_full"));
 	}
 	fputc('\n', out);
 }
@@ -337,7 +376,7 @@ static void print_sessions(FILE *out, const struct document *status)
 void screen_status(FILE *out, const struct document *status)
 {
 	fprintf(out, "%ssluice %s%s  up ", colour("\033[1m"), document_text(status, "version"), end_colour());
-	print_duration(out, document_integer(status, "uptime_s"));
+	screen_duration(out, document_integer(status, "uptime_s"));
 	fprintf(out, "  ruleset %" PRId64 "  fastpath %s\n", document_integer(status, "generation"),
 		document_text(status, "fastpath.mode"));
 	print_sessions(out, status);

@@ -16,6 +16,13 @@ void screen_init(FILE *out);
 /** screen_status() - the answer to `status`, at most 24 lines of 80 columns */
 void screen_status(FILE *out, const struct document *status);
 
+/* Bold and back, where colour is shown; else "". */
+const char *screen_strong(void);
+const char *screen_plain(void);
+
+/** screen_duration() - 42s, 3m 7s, 2h 4m, 5d 1h */
+void screen_duration(FILE *out, int64_t seconds);
+
 /* Lines of the tables; the heads come first, once. */
 void screen_mapping_head(FILE *out);
 void screen_mapping(FILE *out, const struct document *mapping);

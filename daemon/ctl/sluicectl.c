@@ -10,6 +10,7 @@
 
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/document.h"
+#include "daemon/ctl/findings.h"
 #include "daemon/ctl/flow.h"
 #include "daemon/ctl/screen.h"
 #include "daemon/ctl/top.h"
@@ -31,16 +32,18 @@ struct options {
 	bool json;
 	bool timestamps;
 	bool accounting;
-	unsigned int limit; /* 0: not given */
+	unsigned int limit;   /* 0: not given */
+	const char *argument; /* NULL: not given */
 	size_t word_count;
 	struct document_word words[WORD_LIMIT];
 };
 
 struct verb {
 	const char *word;
-	bool filter;	 /* takes conntrack's filter words */
-	bool timestamps; /* takes -t */
-	bool limit;	 /* takes -n */
+	bool filter;	      /* takes conntrack's filter words */
+	bool timestamps;      /* takes -t */
+	bool limit;	      /* takes -n */
+	const char *argument; /* what its argument is called on the socket; NULL: it takes none */
 	/*
 	 * A listing has a line printer and may have a head; other answers are shown
 	 * whole. Sessions and events, whose options say how, have neither.
@@ -77,6 +80,7 @@ static const struct verb verbs[] = {
 	{ .word = "top" },
 	{ .word = "rules", .line = screen_rule },
 	{ .word = "events", .timestamps = true },
+	{ .word = "diagnose", .argument = "address", .whole = screen_diagnosis },
 	{ .word = "metrics", .whole = show_text },
 	{ .word = "check", .whole = show_nothing },
 	{ .word = "reload", .whole = show_nothing },
@@ -94,6 +98,7 @@ static const char help[] = "Usage: sluicectl [-s SOCKET] [-j] VERB [OPTION]...\n
 			   "  top                a live screen of all that; h there shows its keys\n"
 			   "  rules              the ruleset in force, with the lines it was read from\n"
 			   "  events [-t]        what happens, in the format of conntrack -E; -t: with times\n"
+			   "  diagnose [ADDRESS] what is wrong, for whom, and what to do about it\n"
 			   "  metrics            everything counted, as Prometheus text\n"
 			   "  check, reload      try the configuration file; take it: sessions stay\n"
 			   "  delete FILTER      end sessions\n"
@@ -289,6 +294,8 @@ static int parse_verb(int argc, char **argv, const struct verb *verb, struct opt
 			options->words[options->word_count++] = (struct document_word){ filter_word(option), optarg };
 		}
 	}
+	if (verb->argument && optind < argc)
+		options->argument = argv[optind++];
 	if (optind < argc)
 		return usage("unexpected argument: %s", argv[optind]);
 	if (strcmp(verb->word, "delete") == 0 && !options->word_count)
@@ -407,7 +414,8 @@ static enum outcome show_answer(struct client *client, const struct verb *verb, 
 
 static enum outcome ask(const struct verb *verb, const struct options *options)
 {
-	char *request = document_request(verb->word, options->limit, options->words, options->word_count);
+	struct document_word argument = { verb->argument, options->argument };
+	char *request = document_request(verb->word, argument, options->limit, options->words, options->word_count);
 	enum outcome outcome;
 	struct client *client;
 	int failed;

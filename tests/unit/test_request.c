@@ -159,6 +159,40 @@ static void test_limits(void **state)
 	}
 }
 
+static void test_addresses(void **state)
+{
+	static const struct {
+		const char *command, *address;
+		int result;
+	} rows[] = {
+		{ "diagnose", "", 0 },
+		{ "diagnose", "10.0.0.2", 0 },
+		{ "diagnose", "2001:db8::2", 0 },
+		{ "diagnose", "10.0.0", -EINVAL },
+		{ "diagnose", "10.0.0.0/8", -EINVAL },
+		{ "diagnose", "example", -EINVAL },
+		{ "status", "10.0.0.2", -EINVAL },
+	};
+	struct request request;
+	char error[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct request_text text = text_of(rows[i].command);
+		struct address expected;
+
+		snprintf(text.address, sizeof(text.address), "%s", rows[i].address);
+		assert_int_equal(request_parse(&text, &request, error, sizeof(error)), rows[i].result);
+		if (rows[i].result)
+			continue;
+		assert_int_equal(request.has_address, *rows[i].address != '\0');
+		if (!request.has_address)
+			continue;
+		expected = address_of(rows[i].address);
+		assert_true(address_equal(&request.address, &expected));
+	}
+}
+
 static void test_empty_filter_fits_everything(void **state)
 {
 	struct snapshot_session tcp = session_of(PROTOCOL_TCP, "10.0.0.2", 40000, "198.51.100.2", 443);
@@ -328,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_command_is_told_from_a_bad_filter),
 		cmocka_unit_test(test_delete_without_filter_is_refused),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_empty_filter_fits_everything),
 		cmocka_unit_test(test_protocol_and_family),
 		cmocka_unit_test(test_addresses_by_direction),
