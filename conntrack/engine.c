@@ -324,7 +324,7 @@ static enum reason enter_mapping(struct passage *passage, uint32_t mapping)
 {
 	struct endpoint internal = mapping_internal(passage->engine->mappings, mapping);
 
-	enum reason reason = enter_may_reserve(passage);
+	enum reason reason = enter_may_reserve(passage, mapping);
 
 	if (reason == REASON_FILTERED)
 		enter_refused(passage);

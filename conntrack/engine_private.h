@@ -230,7 +230,7 @@ void enter_refused(struct passage *passage);
 void enter_answer_held(struct engine *engine, struct mono now);
 
 /* REASON_NONE when its session may be reserved. A host inside is judged by enter_settle(), in forward. */
-enum reason enter_may_reserve(const struct passage *passage);
+enum reason enter_may_reserve(const struct passage *passage, uint32_t mapping);
 
 /* The source translation of a hairpinned packet that no rule translates; false: it needs none. */
 bool enter_hairpin(const struct passage *passage, struct nat_request *request);

@@ -30,14 +30,14 @@ static uint32_t entered_mapping(const struct engine *engine, const struct sessio
 	return mapping_lookup_external(engine->mappings, original.protocol, &original.destination, &reply.destination);
 }
 
-/* May @peer, an endpoint outside, send to @external? */
-static bool admits(const struct engine *engine, uint8_t protocol, const struct endpoint *external,
+/* May @peer, an endpoint outside, send to @external, which @mapping has? */
+static bool admits(const struct engine *engine, uint32_t mapping, uint8_t protocol, const struct endpoint *external,
 		   const struct endpoint *peer)
 {
 	struct tuple answer = { .source = *peer, .destination = *external, .protocol = protocol };
 	enum direction ignored;
 
-	switch (engine->settings.filtering) {
+	switch (mapping_filtering(engine->mappings, mapping, engine->settings.filtering)) {
 	case BEHAVIOUR_ENDPOINT_INDEPENDENT:
 		return true;
 	case BEHAVIOUR_ADDRESS_DEPENDENT:
@@ -146,13 +146,14 @@ void enter_answer_held(struct engine *engine, struct mono now)
 	}
 }
 
-enum reason enter_may_reserve(const struct passage *passage)
+enum reason enter_may_reserve(const struct passage *passage, uint32_t mapping)
 {
 	const struct tuple *tuple = &passage->original;
 
 	if (is_spoofed(passage))
 		return REASON_MARTIAN;
-	if (admits(passage->engine, tuple->protocol, &tuple->destination, &tuple->source) || is_inside(passage))
+	if (admits(passage->engine, mapping, tuple->protocol, &tuple->destination, &tuple->source) ||
+	    is_inside(passage))
 		return REASON_NONE;
 	return REASON_FILTERED;
 }
@@ -183,7 +184,7 @@ enum reason enter_settle(struct passage *passage)
 
 	/* Who sends to itself has sent there just now. */
 	if (mapping != MAPPING_NONE &&
-	    (mapping == session->mapping || admits(engine, reply.protocol, external, &reply.destination))) {
+	    (mapping == session->mapping || admits(engine, mapping, reply.protocol, external, &reply.destination))) {
 		internal = mapping_internal(engine->mappings, mapping);
 		/* Between two hooks it may have gone to another. */
 		return endpoint_equal(&internal, &reply.source) ? REASON_NONE : REASON_STALE_TRANSLATION;
@@ -254,7 +255,7 @@ enum reason enter_hole(struct passage *passage)
 
 	if (passage->direction == DIRECTION_REPLY || mapping == MAPPING_NONE)
 		return REASON_FILTERED;
-	if (admits(engine, reply.protocol, &reply.source, &reply.destination)) {
+	if (admits(engine, mapping, reply.protocol, &reply.source, &reply.destination)) {
 		internal = mapping_internal(engine->mappings, mapping);
 		return open_hole(passage, &reply, &internal);
 	}

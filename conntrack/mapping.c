@@ -261,6 +261,7 @@ uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *d
 		.internal_port = draft->internal.port,
 		.protocol = draft->protocol,
 		.behaviour = draft->behaviour & 3u,
+		.filtering = draft->filtering & 3u,
 		.owns_port = draft->owns_port,
 		.one_to_one = draft->one_to_one,
 		.host = host,
@@ -453,6 +454,13 @@ bool mapping_is_static(const struct mappings *mappings, uint32_t index)
 enum behaviour mapping_behaviour(const struct mappings *mappings, uint32_t index)
 {
 	return mappings->list[index].behaviour;
+}
+
+enum behaviour mapping_filtering(const struct mappings *mappings, uint32_t index, enum behaviour otherwise)
+{
+	unsigned int filtering = mappings->list[index].filtering;
+
+	return filtering ? (enum behaviour)(filtering - 1) : otherwise;
 }
 
 uint32_t mappings_of_host(const struct mappings *mappings, const struct address *internal)

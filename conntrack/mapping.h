@@ -53,6 +53,7 @@ struct mappings_limits {
  * @address_first, @address_last: external addresses to choose from
  * @port_first, @port_last: external ports to choose from, host order
  * @behaviour: of the mapping, should a new one be needed
+ * @filtering: of the mapping, should a new one be needed: 1 + enum behaviour; 0: see mapping_filtering()
  * @paired: one external address for each internal one; refuse when it is full
  * @spill: but when it is full, another address of the range
  * @preserve: keep the internal port when it is free
@@ -73,6 +74,7 @@ struct mapping_request {
 	struct address address_first, address_last;
 	uint16_t port_first, port_last;
 	enum behaviour behaviour;
+	uint8_t filtering;
 	bool paired, spill, preserve, fully_random, overload, static_nat, identity;
 	uint32_t ports_limit;
 	uint64_t random;
@@ -163,6 +165,8 @@ struct endpoint mapping_external(const struct mappings *mappings, uint32_t index
 /* One-to-one, without choosing? */
 bool mapping_is_static(const struct mappings *mappings, uint32_t index);
 enum behaviour mapping_behaviour(const struct mappings *mappings, uint32_t index);
+/* What its rule said about filtering; @otherwise when it said nothing. */
+enum behaviour mapping_filtering(const struct mappings *mappings, uint32_t index, enum behaviour otherwise);
 
 /* Mappings (external ports) that an internal address has, held ones too; an IPv6 one's /64. */
 uint32_t mappings_of_host(const struct mappings *mappings, const struct address *internal);

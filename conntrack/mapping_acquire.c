@@ -178,6 +178,7 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
 		.internal = exact.internal,
 		.external = *external,
 		.behaviour = exact.behaviour,
+		.filtering = exact.filtering,
 		.one_to_one = exact.static_nat,
 		.paired = exact.paired && !address_equal(&request->address_first, &request->address_last),
 	};

@@ -436,6 +436,7 @@ enum reason search_decide(struct search *search)
 		.protocol = request->protocol,
 		.internal = request->internal,
 		.behaviour = search->draft.behaviour,
+		.filtering = request->filtering,
 	};
 	if (request->static_nat)
 		return decide_static(search);

@@ -13,14 +13,15 @@
 
 /**
  * struct mapping
+ * @filtering: 1 + enum behaviour; 0: not its own
  * @peer: the part of the peer that @behaviour looks at, zeros elsewhere
  * @held: no session, waiting for the hold time to end; in the list of held ones
  * @owns_port: its pool counts it on its port
  * @one_to_one: made without choosing
  * @gone: its external address is gone
- * @kept: a session may have stayed: when it goes, a hold time begins
  * @host: has the internal address; HOST_NONE: the slot is free
- * @sessions: while not held; @due_ms: while held, the end of the hold time modulo 2^32
+ * @sessions: while not held; @kept: one may have stayed: when the last goes, a hold time begins;
+ *	 @due_ms: while held, the end of the hold time modulo 2^32
  * @next_internal: also links free slots
  */
 struct mapping {
@@ -28,11 +29,13 @@ struct mapping {
 	struct endpoint peer;
 	struct be16 internal_port;
 	uint8_t protocol;
-	uint8_t behaviour : 2;
-	bool held : 1, owns_port : 1, one_to_one : 1, gone : 1, kept : 1;
+	uint8_t behaviour : 2, filtering : 2;
+	bool held : 1, owns_port : 1, one_to_one : 1, gone : 1;
 	uint32_t host;
 	union {
-		uint32_t sessions;
+		struct {
+			uint32_t sessions : 31, kept : 1;
+		};
 		uint32_t due_ms;
 	};
 	uint32_t next_internal, next_external;
@@ -64,6 +67,7 @@ struct mapping_draft {
 	uint8_t protocol;
 	struct endpoint internal, external, peer;
 	enum behaviour behaviour;
+	uint8_t filtering;
 	bool owns_port, one_to_one;
 	bool paired; /* the host is bound to the external address */
 };

@@ -207,6 +207,9 @@ enum reason nat_source(struct passage *passage, const struct nat_request *reques
 		wanted.static_nat = !request->port_first && !request->port_last;
 	}
 	wanted.fully_random = request->random || request->fully_random;
+	wanted.filtering = request->filtering;
+	if (request->mapping)
+		wanted.behaviour = (enum behaviour)(request->mapping - 1);
 	/* An address that is external already keeps its port if no mapping has it and no rule names others. */
 	wanted.identity = !request->port_first && !request->port_last &&
 			  address_within(&wanted.internal.address, &wanted.address_first, &wanted.address_last);

@@ -202,6 +202,7 @@ struct nat_values {
 	enum nat_kind kind;
 	enum family family; /* 0: of the table */
 	bool random, fully_random, persistent;
+	uint8_t mapping, filtering; /* as in struct nat_request */
 	bool address_and_port; /* `addr . port` */
 	bool interval, prefix;
 	struct expression *address, *port;

@@ -168,6 +168,8 @@ static void compile_nat(struct compiler *compiler, const struct statement *state
 		.random = nat->random,
 		.fully_random = nat->fully_random,
 		.persistent = nat->persistent,
+		.mapping = nat->mapping,
+		.filtering = nat->filtering,
 		.prefix = nat->prefix,
 	};
 	uint32_t index;

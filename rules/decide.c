@@ -37,6 +37,8 @@ bool nat_decide_rule(struct machine *machine, const struct instruction *instruct
 	nat->random = plan->random;
 	nat->fully_random = plan->fully_random;
 	nat->persistent = plan->persistent;
+	nat->mapping = plan->mapping;
+	nat->filtering = plan->filtering;
 	if (plan->address_first != REGISTER_UNUSED) {
 		nat->has_address = true;
 		nat->address_first = address_at(machine, plan->address_first, plan->family);

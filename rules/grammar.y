@@ -656,8 +656,13 @@ nat_port
 nat_flags: %empty | nat_flag_list ;
 
 nat_flag_list
+	: nat_flag
+	| nat_flag_list ',' nat_flag
+	;
+
+nat_flag
 	: identifier			{ nat_flag(parser, parser->nat, @1, $1); }
-	| nat_flag_list ',' identifier	{ nat_flag(parser, parser->nat, @3, $3); }
+	| identifier identifier		{ nat_behaviour(parser, parser->nat, @1, $1, $2); }
 	;
 
 /* ------------------------------------------------------------ dynamic sets */

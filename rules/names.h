@@ -21,6 +21,9 @@ extern const struct symbol services[], protocols[], icmp_types[], icmpv6_types[]
     ethertypes[], address_types[], packet_types[], boolean_names[], log_levels[], device_types[], hook_names[],
     chain_types[], igmp_types[], dccp_types[], device_groups[];
 
+/* endpoint-independent, ...: enum behaviour */
+extern const struct symbol behaviour_words[];
+
 /** symbol_find() - look a name up; names before an alias come first */
 bool symbol_find(const struct symbol *table, const char *name, uint32_t *value);
 

@@ -21,6 +21,7 @@ void print_expression(struct text *text, const struct expression *expression);
 /** print_elements() - a set in braces, @separator between its elements */
 void print_elements(struct text *text, const struct expression *set, const char *separator);
 
+void print_nat(struct text *text, const struct nat_values *nat, enum table_family family);
 void print_duration(struct text *text, uint64_t ms);
 void print_limit(struct text *text, const struct limit_values *limit);
 void print_quota(struct text *text, const struct quota_values *quota);

@@ -351,57 +351,6 @@ static void print_reject(struct text *text, const struct statement *statement)
 		text_append(text, " with %s type %u", kinds[kind].name, statement->reject.code);
 }
 
-static void print_nat_address(struct text *text, const struct nat_values *nat)
-{
-	const struct expression *address = nat->address;
-	bool brackets = nat->port && nat->family == FAMILY_IPV6 && address->kind == EXPRESSION_VALUE;
-
-	if (!brackets) {
-		print_expression(text, address);
-		return;
-	}
-	text_append(text, "[");
-	value_print(text, address->type, &address->first);
-	text_append(text, "]");
-	if (address->form != FORM_SINGLE) {
-		text_append(text, "-[");
-		value_print(text, address->type, &address->last);
-		text_append(text, "]");
-	}
-}
-
-static void print_nat(struct text *text, const struct nat_values *nat, enum table_family family)
-{
-	static const char *const kinds[] = { "snat", "masquerade", "dnat", "redirect" };
-	const char *separator = " ";
-
-	text_append(text, "%s", kinds[nat->kind]);
-	if (nat->family && (family == TABLE_INET || nat->address_and_port))
-		text_append(text, nat->family == FAMILY_IPV4 ? " ip" : " ip6");
-	if (nat->address_and_port)
-		text_append(text, " addr . port");
-	if (nat->prefix)
-		text_append(text, " prefix");
-	if (nat->address || nat->port)
-		text_append(text, " to ");
-	if (nat->address)
-		print_nat_address(text, nat);
-	if (nat->port) {
-		text_append(text, ":");
-		print_expression(text, nat->port);
-	}
-	if (nat->random) {
-		text_append(text, "%srandom", separator);
-		separator = ",";
-	}
-	if (nat->fully_random) {
-		text_append(text, "%sfully-random", separator);
-		separator = ",";
-	}
-	if (nat->persistent)
-		text_append(text, "%spersistent", separator);
-}
-
 static void print_update(struct text *text, const struct statement *statement)
 {
 	static const char *const kinds[] = { "add", "update", "delete" };

@@ -72,6 +72,7 @@ struct nat_plan {
 	enum family family; /* of the addresses; 0: masquerade and redirect take any */
 	uint16_t address_first, address_last, port_first, port_last;
 	bool random, fully_random, persistent, prefix;
+	uint8_t mapping, filtering;
 };
 
 struct update_plan {

@@ -57,10 +57,10 @@ struct setting {
 	const struct symbol *words;
 };
 
-static const struct symbol behaviours[] = { { "endpoint-independent", BEHAVIOUR_ENDPOINT_INDEPENDENT },
-					    { "address-dependent", BEHAVIOUR_ADDRESS_DEPENDENT },
-					    { "address-and-port-dependent", BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT },
-					    { NULL, 0 } };
+const struct symbol behaviour_words[] = { { "endpoint-independent", BEHAVIOUR_ENDPOINT_INDEPENDENT },
+					  { "address-dependent", BEHAVIOUR_ADDRESS_DEPENDENT },
+					  { "address-and-port-dependent", BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT },
+					  { NULL, 0 } };
 static const struct symbol yes_no[] = { { "no", 0 }, { "yes", 1 }, { NULL, 0 } };
 static const struct symbol poolings[] = { { "arbitrary", POOLING_ARBITRARY },
 					  { "paired", POOLING_PAIRED },
@@ -88,8 +88,8 @@ static const struct setting rows[] = {
 	{ "ports-per-source", SETTING_NUMBER, MEMBER(ports_per_source), 0, 16777216, NULL },
 	{ "new-per-source", SETTING_SPECIAL, MEMBER(new_per_source), 0, 0, NULL },
 	{ "quota-exempt", SETTING_SPECIAL, MEMBER(exempt), 0, 0, NULL },
-	{ "mapping", SETTING_WORD, MEMBER(mapping), 0, 0, behaviours },
-	{ "filtering", SETTING_WORD, MEMBER(filtering), 0, 0, behaviours },
+	{ "mapping", SETTING_WORD, MEMBER(mapping), 0, 0, behaviour_words },
+	{ "filtering", SETTING_WORD, MEMBER(filtering), 0, 0, behaviour_words },
 	{ "pooling", SETTING_WORD, MEMBER(pooling), 0, 0, poolings },
 	{ "port-range", SETTING_SPECIAL, MEMBER(port_first), 0, 0, NULL },
 	{ "port-preservation", SETTING_WORD, MEMBER(port_preservation), 0, 0, yes_no },

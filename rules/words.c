@@ -280,6 +280,25 @@ void nat_flag(struct parser *parser, struct statement *nat, struct place place, 
 			     "unexpected \"%s\", expected random, fully-random or persistent", word);
 }
 
+void nat_behaviour(struct parser *parser, struct statement *nat, struct place place, const char *name, const char *word)
+{
+	bool mapping = strcmp(name, "mapping") == 0;
+	uint32_t behaviour;
+
+	if (!mapping && strcmp(name, "filtering") != 0)
+		report_error(parser->diagnostics, place, "unexpected \"%s\", expected mapping or filtering", name);
+	else if (nat->nat.kind != NAT_SNAT && nat->nat.kind != NAT_MASQUERADE)
+		report_error(parser->diagnostics, place, "%s belongs to snat and masquerade", name);
+	else if (!symbol_find(behaviour_words, word, &behaviour))
+		report_error(parser->diagnostics, place,
+			     "%s: expected endpoint-independent, address-dependent or address-and-port-dependent",
+			     name);
+	else if (mapping)
+		nat->nat.mapping = (uint8_t)(behaviour + 1);
+	else
+		nat->nat.filtering = (uint8_t)(behaviour + 1);
+}
+
 void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,
 		 const char *code)
 {

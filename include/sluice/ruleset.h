@@ -193,6 +193,7 @@ enum nat_kind {
  *	masquerade and redirect, nor when @has_address is false (port only)
  * @port_first, @port_last: host order; 0 and 0: none named
  * @prefix: one-to-one: keep the host bits of a network of @prefix_length
+ * @mapping, @filtering: 1 + enum behaviour; 0: as the gateway block says
  */
 struct nat_request {
 	enum nat_kind kind;
@@ -200,6 +201,7 @@ struct nat_request {
 	struct address address_first, address_last;
 	uint16_t port_first, port_last;
 	bool random, fully_random, persistent;
+	uint8_t mapping, filtering;
 	bool prefix;
 	uint8_t prefix_length;
 };
