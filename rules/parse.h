@@ -100,22 +100,6 @@ bool parse_duration(const char *text, uint64_t *ms);
 
 /* Does a command of nft begin with it, which sluice has not? */
 bool is_foreign_command(const char *word);
-void log_option(struct parser *parser, struct statement *log, struct place place, const char *option,
-		struct expression *value);
-void log_flags(struct parser *parser, struct statement *log, const char *protocol, const struct expression *words);
-void nat_qualifier(struct parser *parser, struct statement *nat, struct place place, const char *word);
-void nat_flag(struct parser *parser, struct statement *nat, struct place place, const char *word);
-/* `mapping WORD` or `filtering WORD`, among the flags: not nft's. */
-void nat_behaviour(struct parser *parser, struct statement *nat, struct place place, const char *name,
-		   const char *word);
-void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,
-		 const char *code);
-void limit_packets(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
-		   const char *unit);
-void limit_bytes(struct parser *parser, struct limit_values *limit, struct place place, uint64_t rate,
-		 const char *unit);
-void limit_burst(struct parser *parser, struct limit_values *limit, struct place place, uint64_t burst,
-		 const char *unit);
 
 /* Does nft have a statement or expression of that name, which sluice has not? */
 bool nft_knows(const char *word);

@@ -110,6 +110,9 @@ void log_option(struct parser *parser, struct statement *log, struct place place
 void log_flags(struct parser *parser, struct statement *log, const char *protocol, const struct expression *words);
 void nat_qualifier(struct parser *parser, struct statement *nat, struct place place, const char *word);
 void nat_flag(struct parser *parser, struct statement *nat, struct place place, const char *word);
+/* `mapping WORD` or `filtering WORD`, among the flags: not nft's. */
+void nat_behaviour(struct parser *parser, struct statement *nat, struct place place, const char *name,
+		   const char *word);
 void reject_with(struct parser *parser, struct statement *reject, struct place place, const char *kind,
 		 const char *code);
 
