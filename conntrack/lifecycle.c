@@ -33,10 +33,18 @@ uint64_t engine_random(struct engine *engine)
 	return result;
 }
 
+/* In a small table each session may have a source of its own; one entry more is for the rest. */
+static uint32_t parties_for(uint32_t capacity)
+{
+	uint32_t least = capacity < TALLY_LEAST - 2 ? capacity + 2 : TALLY_LEAST;
+
+	return capacity / 8 > least ? capacity / 8 : least;
+}
+
 struct engine *engine_create(const struct settings *settings, const struct engine_secrets *secrets, struct mono now)
 {
 	struct mappings_limits limits = { .capacity = settings->capacity };
-	uint32_t parties = settings->capacity / 8 > TALLY_LEAST ? settings->capacity / 8 : TALLY_LEAST;
+	uint32_t parties = parties_for(settings->capacity);
 	struct engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)

@@ -10,6 +10,14 @@
 
 /* --------------------------------------------------------------- making the table */
 
+/* More pools, or crowded destinations, than mappings would stand empty. */
+static uint32_t limit_or(uint32_t limit, uint32_t usual, uint32_t capacity)
+{
+	if (limit)
+		return limit;
+	return capacity < usual ? capacity : usual;
+}
+
 static int init_tables(struct mappings *mappings, const struct mappings_limits *limits, const uint64_t key[2])
 {
 	size_t buckets = (size_t)mappings->bucket_mask + 1;
@@ -24,10 +32,10 @@ static int init_tables(struct mappings *mappings, const struct mappings_limits *
 	memset(mappings->by_external, 0xff, buckets * sizeof(*mappings->by_external));
 	error = hosts_init(&mappings->hosts, limits->hosts ? limits->hosts : limits->capacity, key);
 	if (!error)
-		error = pools_init(&mappings->pools, limits->pools ? limits->pools : POOLS_DEFAULT, key);
+		error = pools_init(&mappings->pools, limit_or(limits->pools, POOLS_DEFAULT, limits->capacity), key);
 	if (!error)
 		error = destinations_init(&mappings->destinations,
-					  limits->destinations ? limits->destinations : DESTINATIONS_DEFAULT, key);
+					  limit_or(limits->destinations, DESTINATIONS_DEFAULT, limits->capacity), key);
 	return error;
 }
 

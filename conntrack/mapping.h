@@ -39,8 +39,8 @@ struct mappings;
  * struct mappings_limits - fixed when created; 0 takes the default
  * @capacity: mappings; no default
  * @hosts: internal addresses that have mappings at one time (@capacity)
- * @pools: external addresses times protocols in use at one time (512)
- * @destinations: crowded destinations that get an allocator of their own (64)
+ * @pools: external addresses times protocols in use at one time (512, or @capacity)
+ * @destinations: crowded destinations that get an allocator of their own (64, or @capacity)
  */
 struct mappings_limits {
 	uint32_t capacity, hosts, pools, destinations;

@@ -300,11 +300,11 @@ static void change_reserved(struct ports *ports, uint16_t first, uint16_t last, 
 		uint32_t begin = half_begin(i, first), end = half_end(i, last);
 
 		for (uint32_t j = begin / 64; j * 64 < end; j++) {
-			uint64_t mask = range_mask(j, begin, end);
+			uint64_t mask = range_mask(j, begin, end), before = half->words[j].reserved;
 
-			half->words[j].reserved =
-			    reserved ? half->words[j].reserved | mask : half->words[j].reserved & ~mask;
-			settle(half, j * 64);
+			half->words[j].reserved = reserved ? before | mask : before & ~mask;
+			if (half->words[j].reserved != before)
+				settle(half, j * 64);
 		}
 	}
 }

@@ -8,6 +8,9 @@
 #include "sluice/snapshot.h"
 #include "tests/model/invariants.h"
 
+/* Steps between two looks at every port. */
+#define PORTS_EVERY 32
+
 uint8_t play_byte(struct play *play)
 {
 	return play->offset < play->size ? play->data[play->offset++] : 0;
@@ -52,11 +55,16 @@ void play_fail(struct play *play, const char *sentence)
 	"		type nat hook prerouting priority dstnat;\n" \
 	"		ip daddr 198.51.100.1 tcp dport 1024 dnat ip to 10.0.0.10:1025\n" \
 	"		iifname \"wan\" ip daddr 198.51.100.0/24 udp dport 1025 dnat ip to 10.0.0.10\n" \
+	"		ip daddr 198.51.100.1 tcp dport 21 dnat ip to 10.0.0.3\n" \
 	"		ip daddr 198.51.100.2 dnat ip to 10.0.0.2\n" \
 	"		iifname \"lan\" tcp dport 1026 redirect to :1024\n" \
 	"	}\n"
 
-#define TABLE(chains) "table inet gateway {\n" chains "}\n"
+#define HELPER \
+	"	ct helper ftp { type \"ftp\" protocol tcp; }\n" \
+	"	chain helpers { type filter hook prerouting priority filter; tcp dport 21 ct helper set \"ftp\"; }\n"
+
+#define TABLE(chains) "table inet gateway {\n" HELPER chains "}\n"
 
 #define SNAT(rule) \
 	"	chain postrouting {\n" \
@@ -290,8 +298,10 @@ static void step(struct play *play)
 {
 	uint8_t kind = play_byte(play);
 
-	if (kind < 200)
+	if (kind < 190)
 		step_packet(play);
+	else if (kind < 200)
+		play_ftp(play);
 	else if (kind < 220)
 		step_time(play);
 	else if (kind < 235)
@@ -326,7 +336,11 @@ const char *play_run(struct play *play, const uint8_t *data, size_t size)
 		step(play);
 		if (!play->failure)
 			play_fail(play, invariants_check(play->engine));
+		if (!play->failure && play->steps % PORTS_EVERY == 0)
+			play_fail(play, invariants_check_ports(play->engine));
 	}
+	if (!play->failure)
+		play_fail(play, invariants_check_ports(play->engine));
 	engine_destroy(play->engine);
 	for (size_t i = 0; i < play->configuration_count; i++)
 		configuration_destroy(play->configurations[i]);

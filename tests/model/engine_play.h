@@ -77,6 +77,12 @@ uint32_t play_below(struct play *play, uint32_t limit);
 /* engine_play_packets.c: the packet that the next bytes ask for; false: there is none. */
 bool play_compose(struct play *play, struct play_packet *packet);
 
+/* FTP between two of those endpoints. */
+void play_ftp(struct play *play);
+
+/* engine_play_ftp.c: a control connection from that client's endpoint, and what it announces. */
+void play_converse(struct play *play, uint32_t iif, const struct tuple *tuple);
+
 /* engine_play_hooks.c: the packet through its hooks, with all that must hold. */
 void play_send(struct play *play, struct play_packet *packet);
 /* From where it was held up. */

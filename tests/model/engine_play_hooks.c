@@ -52,8 +52,10 @@ static void check_accepted(struct play *play, struct play_packet *packet, const 
 
 	play->accepted++;
 	play->rewritten += verdict->rewritten;
-	if (verdict->length > before->length) {
-		play_fail(play, "a packet became longer than it was");
+	if (verdict->length > PLAY_PACKET ||
+	    (verdict->length != before->length && before->head.protocol != PROTOCOL_TCP &&
+	     verdict->length > before->length)) {
+		play_fail(play, "a packet became longer than it may");
 		return;
 	}
 	if (!verdict->rewritten && memcmp(packet->bytes, before->bytes, before->length) != 0)
@@ -111,6 +113,7 @@ static bool pass_hook(struct play *play, enum hook hook, struct play_packet *pac
 		.iif = hook == HOOK_OUTPUT ? 0 : packet->iif,
 		.oif = hook == HOOK_PREROUTING || hook == HOOK_INPUT ? 0 : packet->oif,
 		.mark = packet->mark,
+		.room = PLAY_PACKET - packet->length,
 		.checksum_unfinished = packet->unfinished,
 	};
 	struct play_packet before = *packet;

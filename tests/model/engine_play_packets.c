@@ -312,6 +312,19 @@ static void bend_packet(struct play *play, struct play_packet *packet)
 		wire_correct(&parsed);
 }
 
+void play_ftp(struct play *play)
+{
+	uint8_t who = play_byte(play);
+	const struct party *from = &parties[who % PARTIES], *to = &parties[who / PARTIES % PARTIES];
+	bool v4 = play_below(play, 4) != 0;
+	struct tuple tuple = {
+		.source = { address_of(from, v4), be16_from_host((uint16_t)(1030 + play_below(play, 4))) },
+		.destination = { address_of(to, v4), { 0 } },
+	};
+
+	play_converse(play, interface_of(from->side), &tuple);
+}
+
 bool play_compose(struct play *play, struct play_packet *packet)
 {
 	static struct wire wire;
