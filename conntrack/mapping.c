@@ -454,11 +454,6 @@ struct endpoint mapping_external(const struct mappings *mappings, uint32_t index
 	return mappings->list[index].external;
 }
 
-bool mapping_is_static(const struct mappings *mappings, uint32_t index)
-{
-	return mappings->list[index].one_to_one;
-}
-
 enum behaviour mapping_behaviour(const struct mappings *mappings, uint32_t index)
 {
 	return mappings->list[index].behaviour;

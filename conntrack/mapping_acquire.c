@@ -150,6 +150,11 @@ uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request
 	return index;
 }
 
+bool mapping_is_static(const struct mappings *mappings, uint32_t index)
+{
+	return mappings->list[index].one_to_one;
+}
+
 uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
 			 const struct endpoint *external, enum reason *reason)
 {
