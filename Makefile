@@ -123,6 +123,9 @@ unit: $(UNIT_BIN) $(SHELL_BIN)
 	@tests/run-unit $^ | tee $(BUILD)/tests/unit.tap | tests/tally
 	@tests/scorecard part=1 out=$(BUILD)/scorecard.md tests/requirements $(BUILD)/tests/unit.tap
 
+# What established traffic meets, once more with every packet in the queue.
+IN_QUEUE := bulk dnat forward lifecycle
+
 net: all
 	@BUILD=$(BUILD) tests/run-net $(TESTS) | tests/tally
 
@@ -133,7 +136,8 @@ check: deps
 
 check-built: all $(UNIT_BIN) $(SHELL_BIN)
 	@mkdir -p $(BUILD)/tests
-	@{ { tests/check-source; tests/run-unit $(UNIT_BIN) $(SHELL_BIN); BUILD=$(BUILD) tests/run-net; } | \
+	@{ { tests/check-source; tests/run-unit $(UNIT_BIN) $(SHELL_BIN); BUILD=$(BUILD) tests/run-net; \
+		BUILD=$(BUILD) GATEWAY_FASTPATH=off tests/run-net $(IN_QUEUE); } | \
 		tee $(BUILD)/tests/check.tap; \
 		tests/scorecard out=$(BUILD)/scorecard.md tests/requirements $(BUILD)/tests/check.tap; } | tests/tally
 

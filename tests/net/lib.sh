@@ -147,6 +147,7 @@ topology_down() {
 # What a configuration of the tests begins with; more lines for the gateway block as arguments.
 gateway_block() {
 	printf 'gateway {\n\tsocket "%s" group "adm"\n\tstate none\n' "$WORK/control.sock"
+	[[ -z "${GATEWAY_FASTPATH:-}" ]] || printf '\tfastpath %s\n' "$GATEWAY_FASTPATH"
 	[[ $# -eq 0 ]] || printf '\t%s\n' "$@"
 	printf '}\n\n'
 }
