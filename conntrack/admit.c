@@ -26,7 +26,7 @@ static bool is_expendable(unsigned int list)
 static void crowd_enter(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
-	struct tally_entry *source = &engine->sources.entries[session->source];
+	struct tally_entry *source = &engine->sources.entries[session->source_tally];
 
 	session->crowd_previous = source->newest;
 	session->crowd_next = SESSION_NONE;
@@ -35,14 +35,14 @@ static void crowd_enter(struct engine *engine, uint32_t index)
 	else
 		table_session(&engine->table, source->newest)->crowd_next = index;
 	source->newest = index;
-	rank_increment(&engine->sources.expendable, session->source);
-	rank_increment(&engine->destinations.expendable, session->destination);
+	rank_increment(&engine->sources.expendable, session->source_tally);
+	rank_increment(&engine->destinations.expendable, session->destination_tally);
 }
 
 static void crowd_leave(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
-	struct tally_entry *source = &engine->sources.entries[session->source];
+	struct tally_entry *source = &engine->sources.entries[session->source_tally];
 
 	if (session->crowd_previous == SESSION_NONE)
 		source->oldest = session->crowd_next;
@@ -52,8 +52,8 @@ static void crowd_leave(struct engine *engine, uint32_t index)
 		source->newest = session->crowd_previous;
 	else
 		table_session(&engine->table, session->crowd_next)->crowd_previous = session->crowd_previous;
-	rank_decrement(&engine->sources.expendable, session->source);
-	rank_decrement(&engine->destinations.expendable, session->destination);
+	rank_decrement(&engine->sources.expendable, session->source_tally);
+	rank_decrement(&engine->destinations.expendable, session->destination_tally);
 }
 
 void admit_count(struct engine *engine, uint32_t index)
@@ -62,8 +62,8 @@ void admit_count(struct engine *engine, uint32_t index)
 	struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
 	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 
-	session->source = tally_add(&engine->sources, &original.source.address);
-	session->destination = tally_add(&engine->destinations, &reply.source.address);
+	session->source_tally = tally_add(&engine->sources, &original.source.address);
+	session->destination_tally = tally_add(&engine->destinations, &reply.source.address);
 	if (is_expendable(session->list))
 		crowd_enter(engine, index);
 }
@@ -74,8 +74,8 @@ void admit_uncount(struct engine *engine, uint32_t index)
 
 	if (is_expendable(session->list))
 		crowd_leave(engine, index);
-	tally_remove(&engine->sources, session->source);
-	tally_remove(&engine->destinations, session->destination);
+	tally_remove(&engine->sources, session->source_tally);
+	tally_remove(&engine->destinations, session->destination_tally);
 }
 
 void admit_reclass(struct engine *engine, uint32_t index, unsigned int before)

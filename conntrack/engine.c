@@ -47,7 +47,8 @@ static void find_session(struct passage *passage)
 		passage->direction = DIRECTION_ORIGINAL;
 		passage->arrived_translated = true;
 	}
-	passage->original = table_tuple(table, passage->session, passage->direction);
+	if (passage->arrived_translated)
+		passage->original = table_tuple(table, passage->session, passage->direction);
 	if (passage->session->flags & SESSION_LENT)
 		fastpath_meet(passage);
 }
@@ -64,14 +65,6 @@ static void find_untracked(struct passage *passage)
 	passage->session = NULL;
 	passage->index = SESSION_NONE;
 	passage->arrived_translated = false;
-}
-
-/* Neighbour discovery and multicast listener messages belong to no session (as in nft). */
-static bool is_untracked(const struct packet *packet)
-{
-	if (packet->tuple.protocol != PROTOCOL_ICMPV6 || !packet_is_icmp(packet))
-		return false;
-	return (packet->icmp.type >= 130 && packet->icmp.type <= 137) || packet->icmp.type == 143;
 }
 
 /* -------------------------------------------------------------- translation */
@@ -95,7 +88,7 @@ static void rewrite(struct passage *passage, const struct tuple *to)
 	bool unfinished = passage->meta->checksum_unfinished;
 	bool last = passage->meta->hook != HOOK_PREROUTING || passage->settled;
 	bool clamped = last && clamp(passage, unfinished);
-	bool moved = !tuple_equal(to, &passage->packet.tuple);
+	bool moved = to != &passage->packet.tuple && !tuple_same_ends(to, &passage->packet.tuple);
 
 	passage->engine->counters.mss_clamped += clamped;
 	if (moved)
@@ -108,16 +101,23 @@ static void rewrite(struct passage *passage, const struct tuple *to)
 /* Before routing only the destination may change. */
 static void rewrite_destination(struct passage *passage)
 {
+	const struct session *session = passage->session;
 	struct tuple to = passage->packet.tuple;
 
-	to.destination = table_translated(&passage->engine->table, passage->session, passage->direction).destination;
+	if (session_translates_destination(session, passage->direction))
+		to.destination = table_translated(&passage->engine->table, session, passage->direction).destination;
 	rewrite(passage, &to);
 }
 
 static void rewrite_whole(struct passage *passage)
 {
-	struct tuple to = table_translated(&passage->engine->table, passage->session, passage->direction);
+	struct tuple to;
 
+	if (session_nat(passage->session) == SESSION_NAT_NONE) {
+		rewrite(passage, &passage->packet.tuple);
+		return;
+	}
+	to = table_translated(&passage->engine->table, passage->session, passage->direction);
 	rewrite(passage, &to);
 }
 
@@ -199,8 +199,8 @@ static enum reason open_session(struct passage *passage)
 						 : CT_STATE_NEW;
 	enum reason reason;
 
-	if (opened.reason != REASON_NONE || is_untracked(&passage->packet)) {
-		session_describe(passage, is_untracked(&passage->packet) ? CT_STATE_UNTRACKED : CT_STATE_INVALID);
+	if (opened.reason != REASON_NONE || packet_is_stray(&passage->packet)) {
+		session_describe(passage, packet_is_stray(&passage->packet) ? CT_STATE_UNTRACKED : CT_STATE_INVALID);
 		passage->settled = true;
 		return pass_unsessioned(passage);
 	}
@@ -357,13 +357,13 @@ static enum reason prerouting_new(struct passage *passage)
 	struct engine *engine = passage->engine;
 	union track scratch;
 	struct track_result opened = track_open(&scratch, &passage->packet, &engine->settings);
-	bool may_open = opened.reason == REASON_NONE && !is_untracked(&passage->packet);
+	bool may_open = opened.reason == REASON_NONE && !packet_is_stray(&passage->packet);
 	enum reason reason;
 	uint32_t mapping;
 
-	session_describe(passage, may_open			   ? CT_STATE_NEW
-				  : is_untracked(&passage->packet) ? CT_STATE_UNTRACKED
-								   : CT_STATE_INVALID);
+	session_describe(passage, may_open			      ? CT_STATE_NEW
+				  : packet_is_stray(&passage->packet) ? CT_STATE_UNTRACKED
+								      : CT_STATE_INVALID);
 	if (may_open && follow_expected(passage))
 		session_describe(passage, CT_STATE_RELATED);
 	reason = judge_before_routing(passage, may_open);

@@ -73,7 +73,7 @@ struct engine {
  * @direction: of this packet within @session
  * @arrived_translated: prerouting already rewrote its destination
  * @original: its tuple as it came to the gateway: the session's key
- * @tuples: the session's, for rules that ask
+ * @tuples: the session's, after session_tell_tuples()
  * @dnat, @snat: what rules asked for, valid when @has_dnat, @has_snat
  * @rule: the last rule that accepted, RULE_NONE when a policy did
  * @mss: lower the MSS to that, 0: leave it
@@ -117,6 +117,9 @@ uint64_t engine_random(struct engine *engine);
 
 /* What rules may know of the session; without one, of the session that may become. */
 void session_describe(struct passage *passage, uint8_t ct_state);
+
+/* Puts the tuples together that rules may ask for; most packets meet no rule. */
+void session_tell_tuples(struct passage *passage);
 
 /* NEW, RELATED or ESTABLISHED, for a valid packet of the passage's session. */
 uint8_t session_ct_state(const struct passage *passage);

@@ -58,12 +58,14 @@ void fastpath_consider(struct passage *passage)
 {
 	const struct session *session = passage->session;
 	struct effect *effect;
+	uint64_t packets;
 
 	if (session->flags & SESSION_LENT) {
 		track_share(session_protocol(session), &session->track, slot_of(passage->engine, passage->index));
 		return;
 	}
-	if ((session->packets[0] + session->packets[1]) % OFFER_PACKETS || !passage->meta->iif ||
+	packets = session_packets(session, DIRECTION_ORIGINAL) + session_packets(session, DIRECTION_REPLY);
+	if (packets % OFFER_PACKETS || !passage->meta->iif ||
 	    !is_fit(passage->engine, session) || !passes_unseen(passage))
 		return;
 	effect = outbox_add(&passage->engine->outbox, EFFECT_INSTALL, passage->now);
@@ -102,8 +104,7 @@ static uint64_t take_counters(struct session *session, struct fastpath_slot *slo
 		uint64_t taken = __atomic_exchange_n(&slot->side[way].packets, 0, __ATOMIC_RELAXED);
 		uint64_t length = __atomic_exchange_n(&slot->side[way].bytes, 0, __ATOMIC_RELAXED);
 
-		session->packets[way] += taken;
-		session->bytes[way] += length;
+		session_add_packets(session, (enum direction)way, taken, length);
 		packets += taken;
 		*bytes += length;
 	}

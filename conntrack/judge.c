@@ -143,6 +143,8 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 	enum reason reason;
 
 	passage->context.hook = hook;
+	if (count && passage->session)
+		session_tell_tuples(passage);
 	for (size_t i = 0; i < count; i++) {
 		bool is_nat = base_chain_type(chains[i]) == CHAIN_NAT;
 		bool decided = hook == HOOK_PREROUTING || hook == HOOK_OUTPUT ? passage->has_dnat : passage->has_snat;

@@ -140,8 +140,7 @@ enum reason related_process(struct passage *passage)
 	}
 	passage->context.ct_state = CT_STATE_RELATED;
 	passage->context.ct_direction = passage->direction;
-	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++)
-		passage->tuples[way] = table_tuple(&engine->table, passage->session, way);
+	session_tell_tuples(passage);
 	passage->context.ct_original = &passage->tuples[DIRECTION_ORIGINAL];
 	passage->context.ct_reply = &passage->tuples[DIRECTION_REPLY];
 	reason = judge(passage, hook, false);

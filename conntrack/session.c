@@ -16,8 +16,6 @@ void session_describe(struct passage *passage, uint8_t ct_state)
 	context->ct_direction = passage->direction;
 	if (!session)
 		return;
-	passage->tuples[DIRECTION_ORIGINAL] = table_tuple(&passage->engine->table, session, DIRECTION_ORIGINAL);
-	passage->tuples[DIRECTION_REPLY] = table_tuple(&passage->engine->table, session, DIRECTION_REPLY);
 	context->ct_original = &passage->tuples[DIRECTION_ORIGINAL];
 	context->ct_reply = &passage->tuples[DIRECTION_REPLY];
 	context->ct_mark = session->mark;
@@ -26,6 +24,12 @@ void session_describe(struct passage *passage, uint8_t ct_state)
 				       (session->flags & SESSION_CONFIRMED ? CT_STATUS_CONFIRMED : 0) |
 				       (session_nat(session) & SESSION_NAT_SNAT ? CT_STATUS_SNAT : 0) |
 				       (session_nat(session) & SESSION_NAT_DNAT ? CT_STATUS_DNAT : 0));
+}
+
+void session_tell_tuples(struct passage *passage)
+{
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++)
+		passage->tuples[way] = table_tuple(&passage->engine->table, passage->session, way);
 }
 
 uint8_t session_ct_state(const struct passage *passage)
@@ -49,8 +53,10 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 	effect->session.state = session->list;
 	effect->session.seen_reply = session->flags & SESSION_SEEN_REPLY;
 	effect->session.assured = session->flags & SESSION_ASSURED;
-	memcpy(effect->session.packets, session->packets, sizeof(session->packets));
-	memcpy(effect->session.bytes, session->bytes, sizeof(session->bytes));
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
+		effect->session.packets[way] = session_packets(session, way);
+		effect->session.bytes[way] = session_bytes(session, way);
+	}
 	effect->session.original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
 	effect->session.reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 }
@@ -77,8 +83,7 @@ void engine_end_session(struct engine *engine, uint32_t index)
 
 void session_count(struct passage *passage)
 {
-	passage->session->packets[passage->direction]++;
-	passage->session->bytes[passage->direction] += passage->packet.length;
+	session_add_packets(passage->session, passage->direction, 1, passage->packet.length);
 }
 
 /* Is there something in it for the witness? Most packets of an established session say no. */

@@ -34,7 +34,7 @@ static uint32_t bytes_each(const struct engine *engine)
 {
 	uint64_t parties = (uint64_t)engine->sources.capacity + engine->destinations.capacity;
 
-	return table_bytes_each(&engine->table) + (uint32_t)(parties * tally_bytes_each() / engine->table.capacity);
+	return (uint32_t)((table_bytes(&engine->table) + parties * tally_bytes_each()) / engine->table.capacity);
 }
 
 void snapshot_status(const struct engine *engine, struct snapshot_status *status)
@@ -99,8 +99,8 @@ static void copy_session(const struct engine *engine, uint32_t index, struct mon
 		.handle = table_handle(&engine->table, index),
 		.tuples = { table_tuple(table, session, DIRECTION_ORIGINAL),
 			    table_tuple(table, session, DIRECTION_REPLY) },
-		.packets = { session->packets[0], session->packets[1] },
-		.bytes = { session->bytes[0], session->bytes[1] },
+		.packets = { session_packets(session, DIRECTION_ORIGINAL), session_packets(session, DIRECTION_REPLY) },
+		.bytes = { session_bytes(session, DIRECTION_ORIGINAL), session_bytes(session, DIRECTION_REPLY) },
 		.state = timeout,
 		.state_name = track_state_name(session_protocol(session), &session->track, timeout),
 		.timeout_s = allowed > idle ? allowed - idle : 0,

@@ -19,25 +19,25 @@ enum node {
 	NODE_KINDS,
 };
 
+/* Different translated addresses at a time: a sixteenth of the sessions, but at least these. */
+#define ADDRESSES_LEAST 1024
+
 int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2], struct mono now)
 {
-	uint32_t buckets = 64;
+	uint32_t addresses = capacity / 16 > ADDRESSES_LEAST ? capacity / 16 : ADDRESSES_LEAST;
+	uint64_t nodes = (uint64_t)capacity * NODE_KINDS;
 
-	/* Two nodes a session: as many buckets as nodes, rounded up. */
-	while (buckets < capacity * UINT64_C(2) && buckets < UINT32_C(1) << 31)
-		buckets <<= 1;
 	*table = (struct table){
 		.capacity = capacity,
 		.free_head = SESSION_NONE,
-		.bucket_mask = buckets - 1,
 		.hash_key = { hash_key[0], hash_key[1] },
 		.epoch = now,
 	};
 	for (unsigned int list = 0; list < LIST_COUNT; list++)
 		table->lists[list] = (struct table_list){ SESSION_NONE, SESSION_NONE, 0 };
 	table->sessions = calloc(capacity, sizeof(*table->sessions));
-	table->buckets = calloc(buckets, sizeof(*table->buckets));
-	if (!table->sessions || !table->buckets) {
+	if (!table->sessions || nodes_init(&table->nodes, nodes, nodes) < 0 ||
+	    addresses_init(&table->addresses, addresses, hash_key) < 0) {
 		table_fini(table);
 		return -ENOMEM;
 	}
@@ -47,24 +47,78 @@ int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2
 void table_fini(struct table *table)
 {
 	free(table->sessions);
-	free(table->buckets);
 	table->sessions = NULL;
-	table->buckets = NULL;
+	nodes_fini(&table->nodes);
+	addresses_fini(&table->addresses);
 }
 
-uint32_t table_bytes_each(const struct table *table)
+uint64_t table_bytes(const struct table *table)
 {
-	return (uint32_t)(sizeof(struct session) +
-			  ((uint64_t)table->bucket_mask + 1) * sizeof(*table->buckets) / table->capacity);
+	return (uint64_t)table->capacity * sizeof(*table->sessions) + nodes_bytes(&table->nodes) +
+	       addresses_bytes(&table->addresses);
+}
+
+/* ------------------------------------------------------------------ tuples */
+
+/* A reference to @after where it differs from @before; false: no room for it. */
+static bool refer(struct table *table, const struct address *before, const struct address *after, uint32_t *reference)
+{
+	*reference = ADDRESS_NONE;
+	if (address_equal(before, after))
+		return true;
+	*reference = addresses_acquire(&table->addresses, after);
+	return *reference != ADDRESS_NONE;
+}
+
+static void forget_translation(struct table *table, struct session *session)
+{
+	addresses_release(&table->addresses, session->source_after);
+	addresses_release(&table->addresses, session->destination_after);
+	session->source_after = session->destination_after = ADDRESS_NONE;
 }
 
 bool table_set_tuples(struct table *table, uint32_t index, const struct tuple *original, const struct tuple *reply)
 {
 	struct session *session = &table->sessions[index];
+	uint32_t source, destination;
 
-	session->tuples[DIRECTION_ORIGINAL] = *original;
-	session->tuples[DIRECTION_REPLY] = *reply;
+	if (!refer(table, &original->source.address, &reply->destination.address, &source))
+		return false;
+	if (!refer(table, &original->destination.address, &reply->source.address, &destination)) {
+		addresses_release(&table->addresses, source);
+		return false;
+	}
+	forget_translation(table, session);
+	session->source = original->source;
+	session->destination = original->destination;
+	session->protocol = original->protocol;
+	session->source_port_after = reply->destination.port;
+	session->destination_port_after = reply->source.port;
+	session->source_after = source;
+	session->destination_after = destination;
 	return true;
+}
+
+static bool is_endpoint(const struct table *table, const struct endpoint *before, uint32_t after, struct be16 port,
+			const struct endpoint *wanted)
+{
+	return wanted->port.raw == port.raw &&
+	       address_equal(after ? addresses_get(&table->addresses, after) : &before->address, &wanted->address);
+}
+
+/* Compares without putting the tuple together. */
+static bool is_tuple(const struct table *table, const struct session *session, enum direction direction,
+		     const struct tuple *tuple)
+{
+	if (session->protocol != tuple->protocol || tuple->zero)
+		return false;
+	if (direction == DIRECTION_ORIGINAL)
+		return endpoint_equal(&session->source, &tuple->source) &&
+		       endpoint_equal(&session->destination, &tuple->destination);
+	return is_endpoint(table, &session->source, session->source_after, session->source_port_after,
+			   &tuple->destination) &&
+	       is_endpoint(table, &session->destination, session->destination_after, session->destination_port_after,
+			   &tuple->source);
 }
 
 /* -------------------------------------------------------------------- hash */
@@ -87,11 +141,6 @@ static struct tuple tuple_ordered(const struct tuple *tuple)
 	return tuple_invert(tuple);
 }
 
-static uint32_t bucket_of(const struct table *table, const struct tuple *tuple)
-{
-	return hash_tuple(table->hash_key, tuple) & table->bucket_mask;
-}
-
 /* What a peer node stands under; the mark keeps it apart from a packet's tuple. */
 static struct tuple peer_key(uint8_t protocol, const struct endpoint *external, const struct address *peer)
 {
@@ -111,7 +160,7 @@ static struct tuple session_peer_key(const struct table *table, const struct ses
 	return peer_key(reply.protocol, &reply.destination, &peer.address);
 }
 
-static uint32_t bucket_of_node(const struct table *table, const struct session *session, unsigned int kind)
+static uint32_t hash_of_node(const struct table *table, const struct session *session, unsigned int kind)
 {
 	struct tuple key;
 
@@ -123,30 +172,21 @@ static uint32_t bucket_of_node(const struct table *table, const struct session *
 	} else {
 		key = session_peer_key(table, session);
 	}
-	return bucket_of(table, &key);
-}
-
-static bool is_tuple(const struct table *table, const struct session *session, enum direction direction,
-		     const struct tuple *tuple)
-{
-	struct tuple own = table_tuple(table, session, direction);
-
-	return tuple_equal(&own, tuple);
+	return hash_tuple(table->hash_key, &key);
 }
 
 uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction)
 {
-	uint32_t node = table->buckets[bucket_of(table, tuple)];
+	struct nodes_walk walk = nodes_walk(&table->nodes, hash_tuple(table->hash_key, tuple));
+	uint32_t node;
 
-	while (node) {
-		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
-		const struct session *session = &table->sessions[index];
+	while ((node = nodes_next(&table->nodes, &walk)) != NODE_NONE) {
+		uint32_t index = node / NODE_KINDS, kind = node % NODE_KINDS;
 
-		if (kind < NODE_MIDDLE && is_tuple(table, session, (enum direction)kind, tuple)) {
+		if (kind < NODE_MIDDLE && is_tuple(table, &table->sessions[index], (enum direction)kind, tuple)) {
 			*direction = (enum direction)kind;
 			return index;
 		}
-		node = session->hash_next[kind];
 	}
 	return SESSION_NONE;
 }
@@ -155,21 +195,21 @@ uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum
 static uint32_t lookup_middle_node(const struct table *table, const struct tuple *tuple, enum direction *direction)
 {
 	struct tuple ordered = tuple_ordered(tuple);
-	uint32_t node = table->buckets[bucket_of(table, &ordered)];
+	struct nodes_walk walk = nodes_walk(&table->nodes, hash_tuple(table->hash_key, &ordered));
+	uint32_t node;
 
-	while (node) {
-		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
-		const struct session *session = &table->sessions[index];
+	while ((node = nodes_next(&table->nodes, &walk)) != NODE_NONE) {
+		uint32_t index = node / NODE_KINDS;
+		struct tuple middle, back;
 
-		if (kind == NODE_MIDDLE) {
-			struct tuple middle = session_middle(table, session), back = tuple_invert(&middle);
-
-			if (tuple_equal(&middle, tuple) || tuple_equal(&back, tuple)) {
-				*direction = tuple_equal(&middle, tuple) ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
-				return index;
-			}
+		if (node % NODE_KINDS != NODE_MIDDLE)
+			continue;
+		middle = session_middle(table, &table->sessions[index]);
+		back = tuple_invert(&middle);
+		if (tuple_equal(&middle, tuple) || tuple_equal(&back, tuple)) {
+			*direction = tuple_equal(&middle, tuple) ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
+			return index;
 		}
-		node = session->hash_next[kind];
 	}
 	return SESSION_NONE;
 }
@@ -191,19 +231,18 @@ uint32_t table_lookup_middle(const struct table *table, const struct tuple *tupl
 /* The session in whose name the peer node stands in the hash, or SESSION_NONE. */
 static uint32_t lookup_peer_node(const struct table *table, const struct tuple *key)
 {
-	uint32_t node = table->buckets[bucket_of(table, key)];
+	struct nodes_walk walk = nodes_walk(&table->nodes, hash_tuple(table->hash_key, key));
+	uint32_t node;
 
-	while (node) {
-		uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
-		const struct session *session = &table->sessions[index];
+	while ((node = nodes_next(&table->nodes, &walk)) != NODE_NONE) {
+		uint32_t index = node / NODE_KINDS;
 		struct tuple own;
 
-		if (kind == NODE_PEER) {
-			own = session_peer_key(table, session);
-			if (tuple_equal(&own, key))
-				return index;
-		}
-		node = session->hash_next[kind];
+		if (node % NODE_KINDS != NODE_PEER)
+			continue;
+		own = session_peer_key(table, &table->sessions[index]);
+		if (tuple_equal(&own, key))
+			return index;
 	}
 	return SESSION_NONE;
 }
@@ -218,24 +257,12 @@ bool table_knows_peer(const struct table *table, uint8_t protocol, const struct 
 
 static void link_node(struct table *table, uint32_t index, unsigned int kind)
 {
-	struct session *session = &table->sessions[index];
-	uint32_t *bucket = &table->buckets[bucket_of_node(table, session, kind)];
-
-	session->hash_next[kind] = *bucket;
-	*bucket = index * NODE_KINDS + kind + 1;
+	nodes_insert(&table->nodes, hash_of_node(table, &table->sessions[index], kind), index * NODE_KINDS + kind);
 }
 
 static void unlink_node(struct table *table, uint32_t index, unsigned int kind)
 {
-	struct session *session = &table->sessions[index];
-	uint32_t wanted = index * NODE_KINDS + kind + 1;
-	uint32_t *link = &table->buckets[bucket_of_node(table, session, kind)];
-
-	while (*link != wanted) {
-		assert(*link);
-		link = &table->sessions[(*link - 1) / NODE_KINDS].hash_next[(*link - 1) % NODE_KINDS];
-	}
-	*link = session->hash_next[kind];
+	nodes_remove(&table->nodes, hash_of_node(table, &table->sessions[index], kind), index * NODE_KINDS + kind);
 }
 
 static void link_peer(struct table *table, uint32_t index)
@@ -376,6 +403,7 @@ void table_release(struct table *table, uint32_t index)
 
 	assert(session->list != LIST_FREE);
 	list_remove(table, index);
+	forget_translation(table, session);
 	if (session->flags & SESSION_CONFIRMED)
 		table->confirmed--;
 	session->generation++;

@@ -10,9 +10,9 @@
  * between prerouting and forward, when the destination is rewritten and the source
  * is not yet. A session that holds a mapping stands under a peer node: to which
  * addresses has this external endpoint sent (RFC 4787 section 5)? Sessions that
- * agree in that share one place in the hash, so no chain grows with them. A node is
- * named by slot * 4 + kind; chains run through session.hash_next. Remote parties
- * choose the tuples, so the hash is keyed.
+ * agree in that share one place in the hash, so none of its lines fills with them. A
+ * node is named by slot * 4 + kind (nodes.h). Remote parties choose the tuples, so the
+ * hash is keyed.
  *
  * Expiry needs no deadline for each session: within a class all timeouts are equal,
  * so a list ordered by last refresh is ordered by deadline, and shortening a class
@@ -22,6 +22,7 @@
 #ifndef SLUICE_CONNTRACK_TABLE_H
 #define SLUICE_CONNTRACK_TABLE_H
 
+#include "conntrack/addresses.h"
 #include "conntrack/session.h"
 
 #define TABLE_TICK_MS 100
@@ -38,8 +39,8 @@ struct table {
 	uint32_t peak;
 	uint32_t free_head;
 	uint32_t untouched; /* slots from here on were never used */
-	uint32_t *buckets;  /* node + 1; 0: empty */
-	uint32_t bucket_mask;
+	struct nodes nodes;
+	struct addresses addresses; /* translated ones */
 	uint64_t hash_key[2];
 	struct mono epoch;
 	struct table_list lists[LIST_COUNT];
@@ -54,8 +55,8 @@ struct table {
 int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2], struct mono now);
 void table_fini(struct table *table);
 
-/* Bytes for each session, hash included. */
-uint32_t table_bytes_each(const struct table *table);
+/* Bytes taken, every index counted. */
+uint64_t table_bytes(const struct table *table);
 
 static inline struct session *table_session(const struct table *table, uint32_t index)
 {
@@ -67,21 +68,47 @@ static inline uint32_t table_ticks(const struct table *table, struct mono now)
 	return (uint32_t)(mono_ms_between(table->epoch, now) / TABLE_TICK_MS);
 }
 
-/* What the session's packets of @direction carry when they arrive. */
-static inline struct tuple table_tuple(const struct table *table, const struct session *session,
-				       enum direction direction)
+static inline struct endpoint table_source_after(const struct table *table, const struct session *session)
 {
-	(void)table;
-	return session->tuples[direction];
+	return (struct endpoint){
+		.address = session->source_after ? *addresses_get(&table->addresses, session->source_after)
+						 : session->source.address,
+		.port = session->source_port_after,
+	};
+}
+
+static inline struct endpoint table_destination_after(const struct table *table, const struct session *session)
+{
+	return (struct endpoint){
+		.address = session->destination_after ? *addresses_get(&table->addresses, session->destination_after)
+						      : session->destination.address,
+		.port = session->destination_port_after,
+	};
 }
 
 /* What leaves for a packet that came in as the tuple of @direction. */
 static inline struct tuple table_translated(const struct table *table, const struct session *session,
 					    enum direction direction)
 {
-	struct tuple answer = table_tuple(table, session, direction_opposite(direction));
+	struct tuple tuple = { .protocol = session->protocol };
 
-	return tuple_invert(&answer);
+	if (direction == DIRECTION_ORIGINAL) {
+		tuple.source = table_source_after(table, session);
+		tuple.destination = table_destination_after(table, session);
+	} else {
+		tuple.source = session->destination;
+		tuple.destination = session->source;
+	}
+	return tuple;
+}
+
+/* What the session's packets of @direction carry when they arrive. */
+static inline struct tuple table_tuple(const struct table *table, const struct session *session,
+				       enum direction direction)
+{
+	struct tuple opposite = table_translated(table, session, direction_opposite(direction));
+
+	return tuple_invert(&opposite);
 }
 
 /* The other end as the outside of the session's own mapping sees it. */

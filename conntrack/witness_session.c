@@ -39,7 +39,8 @@ static bool is_one_way(const struct engine *engine, const struct pending_questio
 	} else if (parties->protocol != PROTOCOL_TCP) {
 		return false;
 	}
-	return session->packets[DIRECTION_ORIGINAL] >= ONE_WAY_PACKETS && !(session->flags & SESSION_SEEN_REPLY);
+	return session_packets(session, DIRECTION_ORIGINAL) >= ONE_WAY_PACKETS &&
+	       !(session->flags & SESSION_SEEN_REPLY);
 }
 
 /* What the silence so far amounts to; STATISTIC_COUNT: nothing yet. */
@@ -276,7 +277,7 @@ static void first_reply(struct passage *passage)
 		return;
 	}
 	/* Which of two SYNs is answered cannot be told (Karn's rule). */
-	if (passage->session->packets[DIRECTION_ORIGINAL] == 1)
+	if (session_packets(passage->session, DIRECTION_ORIGINAL) == 1)
 		statistics_smooth(&witness_service(engine, &parties)->rtt_us, engine->now.ns - question->asked.ns);
 	pending_restart(pending, index, PENDING_ACK, engine->now);
 }
@@ -290,7 +291,7 @@ static void finish_handshake(struct passage *passage)
 	uint32_t index = pending_find(pending, passage->index, PENDING_ACK, 0);
 
 	if (index != PENDING_NONE) {
-		if (passage->session->packets[DIRECTION_REPLY] == 1)
+		if (session_packets(passage->session, DIRECTION_REPLY) == 1)
 			statistics_smooth(&witness_source(engine, &parties)->rtt_us,
 					  engine->now.ns - pending_question(pending, index)->asked.ns);
 		pending_remove(pending, index);

@@ -97,6 +97,14 @@ static inline bool packet_is_icmp_error(const struct packet *packet)
 	return packet_is_icmp(packet) && packet->icmp.error;
 }
 
+/* Neighbour discovery and multicast listener messages belong to no session (as in nft). */
+static inline bool packet_is_stray(const struct packet *packet)
+{
+	if (packet->tuple.protocol != PROTOCOL_ICMPV6 || !packet_is_icmp(packet))
+		return false;
+	return (packet->icmp.type >= 130 && packet->icmp.type <= 137) || packet->icmp.type == 143;
+}
+
 /**
  * packet_parse() - find every header of one packet
  * @packet: filled in on success

@@ -114,6 +114,17 @@ static inline bool tuple_equal(const struct tuple *a, const struct tuple *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/*
+ * The same of two tuples of one protocol, part by part: where one was put together a moment
+ * ago, a load across several fresh stores would wait for all of them.
+ */
+static inline bool tuple_same_ends(const struct tuple *a, const struct tuple *b)
+{
+	return a->source.port.raw == b->source.port.raw && a->destination.port.raw == b->destination.port.raw &&
+	       address_equal(&a->source.address, &b->source.address) &&
+	       address_equal(&a->destination.address, &b->destination.address);
+}
+
 /* The tuple of a packet that answers @tuple, untranslated. */
 static inline struct tuple tuple_invert(const struct tuple *tuple)
 {

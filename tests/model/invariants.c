@@ -8,8 +8,6 @@
 #define NODE_MIDDLE 2
 #define NODE_PEER 3
 
-_Static_assert(sizeof(((struct session *)0)->hash_next) / sizeof(uint32_t) == NODE_KINDS, "one chain for each kind");
-
 static bool is_used(const struct table *table, uint32_t index)
 {
 	return index < table->untouched && table->sessions[index].list != LIST_FREE;
@@ -135,30 +133,41 @@ static uint32_t nodes_expected(const struct table *table)
 	return expected;
 }
 
-/* No node twice follows: a chain that came by one twice would be a ring. */
-static const char *check_chains(const struct table *table)
+static bool stands(const void *context, uint32_t node, uint32_t *hash)
 {
-	uint32_t expected = nodes_expected(table), found = 0;
+	const struct table *table = context;
+	uint32_t index = node / NODE_KINDS, kind = node % NODE_KINDS;
+	struct tuple key;
 
-	for (uint32_t bucket = 0; bucket <= table->bucket_mask; bucket++) {
-		uint32_t node = table->buckets[bucket];
+	if (!is_used(table, index) || !has_node(&table->sessions[index], kind))
+		return false;
+	key = node_key(table, &table->sessions[index], kind);
+	*hash = hash_tuple(table->hash_key, &key);
+	return true;
+}
 
-		while (node) {
-			uint32_t index = (node - 1) / NODE_KINDS, kind = (node - 1) % NODE_KINDS;
-			const struct session *session = &table->sessions[index];
-			struct tuple key;
+static const char *check_nodes(const struct table *table)
+{
+	const struct nodes_owner owner = { stands, table };
 
-			INVARIANT(is_used(table, index), "the hash holds a free slot");
-			INVARIANT(has_node(session, kind), "the hash holds a node that its session must not have");
-			key = node_key(table, session, kind);
-			INVARIANT((hash_tuple(table->hash_key, &key) & table->bucket_mask) == bucket,
-				  "a node stands in the wrong chain");
-			INVARIANT(++found <= expected, "the hash holds too many nodes, or a ring");
-			node = session->hash_next[kind];
-		}
+	return invariants_check_nodes(&table->nodes, &owner, nodes_expected(table));
+}
+
+/* Each translated address is there as often as sessions refer to it, and no longer. */
+static const char *check_addresses(const struct table *table)
+{
+	const struct addresses *addresses = &table->addresses;
+
+	for (uint32_t entry = ADDRESS_NONE + 1; entry < addresses->untouched; entry++) {
+		uint32_t uses = 0;
+
+		for (uint32_t index = 0; index < table->untouched; index++)
+			if (is_used(table, index))
+				uses += (table->sessions[index].source_after == entry) +
+					(table->sessions[index].destination_after == entry);
+		INVARIANT(uses == addresses->list[entry].uses, "an address is referred to more or less than it knows");
 	}
-	INVARIANT(found == expected, "a session lacks a node in the hash");
-	return NULL;
+	return invariants_check_addresses(addresses);
 }
 
 static bool same_translation(const struct table *table, const struct session *a, const struct session *b)
@@ -257,7 +266,7 @@ static const char *check_crowd(const struct engine *engine, uint32_t source, uin
 	for (uint32_t index = entry->oldest; index != SESSION_NONE;) {
 		const struct session *session = table_session(&engine->table, index);
 
-		INVARIANT(is_counted(&engine->table, index) && session->source == source &&
+		INVARIANT(is_counted(&engine->table, index) && session->source_tally == source &&
 			      is_expendable(session->list),
 			  "a source would give up a session that is not its own or not expendable");
 		INVARIANT(session->crowd_previous == previous, "the links of a source's expendable sessions disagree");
@@ -287,7 +296,7 @@ static const char *check_rank(const struct rank *rank, uint32_t entries)
 
 static uint32_t entry_of(const struct session *session, bool by_source)
 {
-	return by_source ? session->source : session->destination;
+	return by_source ? session->source_tally : session->destination_tally;
 }
 
 static const char *check_entry(const struct engine *engine, const struct tally *tally, bool by_source, uint32_t entry)
@@ -355,7 +364,9 @@ const char *invariants_check(const struct engine *engine)
 	if (!wrong)
 		wrong = check_peers(&engine->table);
 	if (!wrong)
-		wrong = check_chains(&engine->table);
+		wrong = check_nodes(&engine->table);
+	if (!wrong)
+		wrong = check_addresses(&engine->table);
 	if (!wrong)
 		wrong = check_unique(&engine->table);
 	if (!wrong)

@@ -29,6 +29,21 @@ const char *invariants_check_mappings(const struct engine *engine);
 /* The part about control connections that are followed. */
 const char *invariants_check_followers(const struct engine *engine);
 
+/**
+ * struct nodes_owner - what a hash of nodes is for
+ * @stands: must @node be there, and under which hash?
+ */
+struct nodes_owner {
+	bool (*stands)(const void *context, uint32_t node, uint32_t *hash);
+	const void *context;
+};
+
+/* The part about one hash; @expected: nodes that must be in it. */
+const char *invariants_check_nodes(const struct nodes *nodes, const struct nodes_owner *owner, uint32_t expected);
+
+/* The part about one table of addresses; who refers to them is for its owner to check. */
+const char *invariants_check_addresses(const struct addresses *addresses);
+
 /* In a function that returns such a sentence: the condition holds, or this is it. */
 #define INVARIANT(condition, sentence) \
 	do { \
