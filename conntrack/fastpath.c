@@ -26,6 +26,7 @@
 #define IDLE_MS 10000
 /* Slots that one sweep looks at. */
 #define SWEEP_BUDGET 4096
+#define PORT_DNS 53
 
 void engine_set_fastpath(struct engine *engine, const struct engine_fastpath *fastpath)
 {
@@ -37,6 +38,14 @@ static struct fastpath_slot *slot_of(const struct engine *engine, uint32_t index
 	return &engine->fastpath.slots[index];
 }
 
+/* Each question and each answer is looked at, by the witness. */
+static bool is_dns(const struct engine *engine, const struct session *session)
+{
+	struct tuple tuple = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
+
+	return tuple.protocol == PROTOCOL_UDP && be16_to_host(tuple.destination.port) == PORT_DNS;
+}
+
 static bool is_fit(const struct engine *engine, const struct session *session)
 {
 	const unsigned int wanted = SESSION_CONFIRMED | SESSION_ASSURED;
@@ -44,7 +53,7 @@ static bool is_fit(const struct engine *engine, const struct session *session)
 
 	return engine->settings.fastpath && engine->fastpath.slots &&
 	       (session->flags & (wanted | unwanted)) == wanted &&
-	       track_may_lend(session_protocol(session), &session->track);
+	       track_may_lend(session_protocol(session), &session->track) && !is_dns(engine, session);
 }
 
 /* Is every hook on its way content with established packets, unseen? */
@@ -160,6 +169,7 @@ void fastpath_recall(struct engine *engine, uint32_t index)
 		arrives[way] = table_tuple(&engine->table, session, way);
 	engine->fastpath.recall(engine->fastpath.context, index, arrives);
 	fastpath_regain(engine, index);
+	is_stalled(engine, index);
 	session->flags &= (uint16_t)~SESSION_LENT;
 	engine->lent--;
 }
@@ -178,8 +188,9 @@ void fastpath_meet(struct passage *passage)
  * Has a side sent the same data again, and was nothing acknowledged since we last
  * looked? Then the path may be a black hole, and that is for us to watch.
  */
-static bool is_stalled(struct fastpath_slot *slot)
+static bool is_stalled(struct engine *engine, uint32_t index)
 {
+	struct fastpath_slot *slot = slot_of(engine, index);
 	bool stalled = false;
 
 	for (unsigned int way = 0; way < 2; way++) {
@@ -187,6 +198,8 @@ static bool is_stalled(struct fastpath_slot *slot)
 		uint32_t again = __atomic_exchange_n(&sender->retransmissions, 0, __ATOMIC_RELAXED);
 		uint32_t acknowledged = __atomic_load_n(&slot->side[!way].maxack, __ATOMIC_RELAXED);
 
+		if (again)
+			witness_repeated(engine, index, again);
 		stalled = stalled || (again && sender->witnessed == acknowledged);
 		sender->witnessed = acknowledged;
 	}
@@ -225,7 +238,7 @@ void fastpath_sweep(struct engine *engine)
 		if (index >= engine->table.untouched || !(table_session(&engine->table, index)->flags & SESSION_LENT))
 			continue;
 		fastpath_regain(engine, index);
-		if (table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS || is_stalled(slot_of(engine, index)))
+		if (table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS || is_stalled(engine, index))
 			fastpath_recall(engine, index);
 	}
 }

@@ -77,6 +77,9 @@ void witness_opened(struct passage *passage);
 void witness_advanced(struct passage *passage, const struct track_result *result, unsigned int list,
 		      unsigned int flags);
 
+/* The fast path has seen so many segments of the session again. */
+void witness_repeated(struct engine *engine, uint32_t index, uint32_t segments);
+
 /* The session's time is over; witness_ended() follows. */
 void witness_expired(struct engine *engine, uint32_t index);
 /* The session ends, for whatever reason. */

@@ -8,6 +8,7 @@
 
 /* A datagram that brings nothing back is not worth a word; several are. */
 #define ONE_WAY_PACKETS 3
+#define REPEATED_MOST 1000u
 
 /* ---------------------------------------------------------------- questions */
 
@@ -344,6 +345,18 @@ void witness_advanced(struct passage *passage, const struct track_result *result
 		note_reset(passage);
 	else if (passage->direction == DIRECTION_ORIGINAL && list <= TIMEOUT_TCP_SYN_RECEIVED)
 		finish_handshake(passage);
+}
+
+void witness_repeated(struct engine *engine, uint32_t index, uint32_t segments)
+{
+	struct witness_parties parties;
+
+	if (!engine->witness)
+		return;
+	parties = witness_parties_of_session(engine, index);
+	/* Beyond that the difference tells nothing. */
+	for (uint32_t i = 0; i < segments && i < REPEATED_MOST; i++)
+		witness_count(engine, &parties, STATISTIC_RETRANSMITTED);
 }
 
 void witness_expired(struct engine *engine, uint32_t index)
