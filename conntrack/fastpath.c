@@ -160,6 +160,28 @@ void fastpath_regain(struct engine *engine, uint32_t index)
 	session_announce(engine, index, SESSION_UPDATE);
 }
 
+/*
+ * Has a side sent the same data again, and was nothing acknowledged since we last
+ * looked? Then the path may be a black hole, and that is for us to watch.
+ */
+static bool is_stalled(struct engine *engine, uint32_t index)
+{
+	struct fastpath_slot *slot = slot_of(engine, index);
+	bool stalled = false;
+
+	for (unsigned int way = 0; way < 2; way++) {
+		struct fastpath_side *sender = &slot->side[way];
+		uint32_t again = __atomic_exchange_n(&sender->retransmissions, 0, __ATOMIC_RELAXED);
+		uint32_t acknowledged = __atomic_load_n(&slot->side[!way].maxack, __ATOMIC_RELAXED);
+
+		if (again)
+			witness_repeated(engine, index, again);
+		stalled = stalled || (again && sender->witnessed == acknowledged);
+		sender->witnessed = acknowledged;
+	}
+	return stalled;
+}
+
 void fastpath_recall(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
@@ -182,28 +204,6 @@ void fastpath_meet(struct passage *passage)
 		fastpath_recall(passage->engine, passage->index);
 	else
 		fastpath_regain(passage->engine, passage->index);
-}
-
-/*
- * Has a side sent the same data again, and was nothing acknowledged since we last
- * looked? Then the path may be a black hole, and that is for us to watch.
- */
-static bool is_stalled(struct engine *engine, uint32_t index)
-{
-	struct fastpath_slot *slot = slot_of(engine, index);
-	bool stalled = false;
-
-	for (unsigned int way = 0; way < 2; way++) {
-		struct fastpath_side *sender = &slot->side[way];
-		uint32_t again = __atomic_exchange_n(&sender->retransmissions, 0, __ATOMIC_RELAXED);
-		uint32_t acknowledged = __atomic_load_n(&slot->side[!way].maxack, __ATOMIC_RELAXED);
-
-		if (again)
-			witness_repeated(engine, index, again);
-		stalled = stalled || (again && sender->witnessed == acknowledged);
-		sender->witnessed = acknowledged;
-	}
-	return stalled;
 }
 
 void engine_recall(struct engine *engine, struct session_handle handle, struct mono now)
