@@ -64,4 +64,8 @@ void key_type_add(struct key_type *key, const struct datatype *type);
 /** key_types_fit() - can values of one be compared with values of the other? */
 bool key_types_fit(const struct key_type *one, const struct key_type *other);
 
+/* check_useless.c: warnings about what can never match. */
+void warn_contradiction(struct checker *checker, const struct rule *rule);
+void warn_unknown_interface(struct checker *checker, const struct chain *base, const struct statement *statement);
+
 #endif

@@ -251,6 +251,9 @@ static void check_reachable(struct checker *checker, const struct chain *base, s
 	for (struct rule *rule = chain->rules; rule; rule = rule->next) {
 		for (const struct statement *statement = rule->statements; statement; statement = statement->next)
 			check_statement_place(checker, base, statement);
+		for (const struct statement *statement = chain == base ? rule->statements : NULL; statement;
+		     statement = statement->next)
+			warn_unknown_interface(checker, base, statement);
 		each_target(rule, check_reachable_target, &walk);
 	}
 }
@@ -283,6 +286,8 @@ static bool is_unconditional(const struct rule *rule)
 
 static void warn_unreached(struct checker *checker, const struct chain *chain)
 {
+	for (const struct rule *rule = chain->rules; rule; rule = rule->next)
+		warn_contradiction(checker, rule);
 	for (const struct rule *rule = chain->rules; rule && rule->next; rule = rule->next) {
 		if (!is_unconditional(rule))
 			continue;

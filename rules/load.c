@@ -171,9 +171,12 @@ static bool put_ct(uint8_t *at, const struct field *field, enum direction direct
 {
 	const struct tuple *tuple = direction == DIRECTION_ORIGINAL ? context->ct_original : context->ct_reply;
 
-	switch (field->load) {
-	case LOAD_CT_STATE:
+	if (field->load == LOAD_CT_STATE)
 		return put(at, field->type, context->ct_state);
+	/* As in nft: a packet without a connection has none of its properties, not even a mark of 0. */
+	if (context->ct_state == CT_STATE_INVALID || context->ct_state == CT_STATE_UNTRACKED)
+		return false;
+	switch (field->load) {
 	case LOAD_CT_STATUS:
 		return put(at, field->type, context->ct_status);
 	case LOAD_CT_MARK:

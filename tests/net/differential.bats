@@ -63,6 +63,7 @@ differs() {
 
 # ------------------------------------------------------------------ topics
 
+@test "bitmasks: Flags: a set of one flag is the flag, ! is none of them, != is not exactly these; ct protocol, ct l3proto" { same bitmasks; }
 @test "commands: Rules as commands, with definitions in definitions; what nft -f takes beside blocks" { same commands; }
 @test "ct-count: How many connections at once" { same ct-count; }
 @test "ct-original: What the connection was before translation, and which way a packet goes" { same ct-original; }
@@ -90,6 +91,7 @@ differs() {
 @test "nat-input: Source NAT at the input hook: the gateway itself sees another source" { same nat-input; }
 @test "nat-once: The first nat chain that translates decides; later ones do not; a drop in a nat chain drops" { same nat-once; }
 @test "nat6: IPv6 translated like IPv4" { same nat6; }
+@test "notrack-nat: What is not tracked is not translated either, neither there nor back; behind connection tracking notrack is too late" { same notrack-nat; }
 @test "notrack: Not tracked: neither a state nor a translation" { same notrack; }
 @test "numgen: Balancing: numgen in turn, jhash with a seed; the port and the address from one map" { same numgen; }
 @test "output: The gateway's own connections: filtered and translated" { same output; }

@@ -151,6 +151,12 @@ static void test_ct_state(void **state)
 	assert_true(accepts_state("ct state vmap { established : accept, invalid : drop }", CT_STATE_ESTABLISHED));
 	assert_false(accepts_state("ct state vmap { established : accept, invalid : drop }\naccept", CT_STATE_INVALID));
 	assert_true(accepts_state("ct state untracked accept", CT_STATE_UNTRACKED));
+	assert_true(accepts_state("ct state ! new,related accept", CT_STATE_ESTABLISHED));
+	assert_false(accepts_state("ct state ! new,related accept", CT_STATE_RELATED));
+	/* Without a connection none of its properties can be compared. */
+	assert_true(accepts_state("ct mark 0 accept", CT_STATE_NEW));
+	assert_false(accepts_state("ct mark 0 accept", CT_STATE_INVALID));
+	assert_false(accepts_state("ct status != dnat accept", CT_STATE_UNTRACKED));
 }
 
 static bool accepts_flags(const char *rules, uint8_t flags)
