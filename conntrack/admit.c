@@ -112,6 +112,17 @@ bool admit_is_exempt(const struct passage *passage)
 	return quota_is_exempt(&passage->engine->settings, link ? link->name : NULL, &passage->original.source.address);
 }
 
+/* A packet that nobody sent takes nothing of the rate. */
+static bool may_open_now(const struct passage *passage)
+{
+	struct engine *engine = passage->engine;
+	const struct address *address = &passage->original.source.address;
+	const struct settings_rate *rate = &engine->settings.new_per_source;
+
+	return passage->trace ? quota_has_room(&engine->quota, address, rate, passage->now)
+			      : quota_take(&engine->quota, address, rate, passage->now);
+}
+
 /* What is dear to find out is asked last: who is refused otherwise may yet be exempt. */
 static bool is_over_quota(struct passage *passage)
 {
@@ -122,10 +133,15 @@ static bool is_over_quota(struct passage *passage)
 
 	if (most && tally_held(&engine->sources, tally_lookup(&engine->sources, address)) >= most)
 		return !admit_is_exempt(passage);
-	passage->too_fast = settings->new_per_source.count &&
-			    !quota_take(&engine->quota, address, &settings->new_per_source, passage->now) &&
-			    !admit_is_exempt(passage);
+	passage->too_fast = settings->new_per_source.count && !may_open_now(passage) && !admit_is_exempt(passage);
 	return passage->too_fast;
+}
+
+bool admit_could_evict(const struct engine *engine)
+{
+	return engine->settings.table_full == TABLE_FULL_EVICT &&
+	       (engine->table.lists[LIST_UNCONFIRMED].head != SESSION_NONE ||
+		rank_first(&engine->sources.expendable) != RANK_NONE);
 }
 
 enum reason admit(struct passage *passage, uint32_t *index)
@@ -136,7 +152,8 @@ enum reason admit(struct passage *passage, uint32_t *index)
 	if (is_over_quota(passage))
 		return REASON_SOURCE_QUOTA;
 	*index = table_reserve(&engine->table, passage->now);
-	if (*index == SESSION_NONE && engine->settings.table_full == TABLE_FULL_EVICT && evict_one(engine))
+	if (*index == SESSION_NONE && !passage->trace && engine->settings.table_full == TABLE_FULL_EVICT &&
+	    evict_one(engine))
 		*index = table_reserve(&engine->table, passage->now);
 	return *index == SESSION_NONE ? REASON_TABLE_FULL : REASON_NONE;
 }

@@ -27,8 +27,7 @@ static enum reason fill_session(struct passage *passage, uint32_t index, const u
 	return REASON_NONE;
 }
 
-/* Gives a slot that was never linked back, without a trace. */
-static void cancel(struct passage *passage)
+void create_cancel(struct passage *passage)
 {
 	nat_cancel(passage);
 	table_release(&passage->engine->table, passage->index);
@@ -106,9 +105,12 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 			reason = REASON_TUPLE_CLASH;
 	}
 	if (reason != REASON_NONE) {
-		cancel(passage);
+		create_cancel(passage);
 		return reason;
 	}
+	if (passage->trace)
+		/* Decided; what was taken for it goes back with create_cancel(). */
+		return passage->session->flags & SESSION_HOLE ? REASON_FILTERED : REASON_NONE;
 	if (hook == HOOK_INPUT || hook == HOOK_OUTPUT)
 		passage->session->flags |= SESSION_LOCAL;
 	passage->session->rule = place_of_rule(engine, passage->rule);
@@ -146,7 +148,7 @@ enum reason create_reserve(struct passage *passage)
 	passage->session->mark = passage->context.ct_mark;
 	/* It will come to the next hook as that tuple, and must be told from others there. */
 	if (table_lookup_middle(&passage->engine->table, &passage->context.view, &ignored) != SESSION_NONE) {
-		cancel(passage);
+		create_cancel(passage);
 		return REASON_TUPLE_CLASH;
 	}
 	table_link(&passage->engine->table, index);

@@ -59,7 +59,8 @@ static void find_untracked(struct passage *passage)
 	enum hook hook = passage->meta->hook;
 
 	if ((hook != HOOK_FORWARD && hook != HOOK_INPUT) ||
-	    !untracked_holds(&passage->engine->untracked, &passage->packet.tuple, passage->now))
+	    !(passage->trace ? passage->notrack
+			     : untracked_holds(&passage->engine->untracked, &passage->packet.tuple, passage->now)))
 		return;
 	passage->notrack = true;
 	passage->session = NULL;
@@ -293,7 +294,7 @@ static enum reason process_settling(struct passage *passage)
 		if (!passage->arrived_translated && passage->meta->hook != HOOK_OUTPUT &&
 		    session_translates_destination(passage->session, passage->direction))
 			return REASON_STALE_TRANSLATION;
-		return continue_session(passage);
+		return passage->trace ? REASON_NONE : continue_session(passage);
 	}
 	/* Nothing may answer a packet that no rule has judged yet. */
 	if (passage->session && passage->direction == DIRECTION_REPLY)
@@ -345,6 +346,8 @@ static enum reason judge_before_routing(struct passage *passage, bool nat)
 {
 	enum reason reason = judge(passage, HOOK_PREROUTING, nat);
 
+	if (passage->trace)
+		return reason;
 	if (passage->notrack && reason == REASON_NONE)
 		untracked_note(&passage->engine->untracked, &passage->packet.tuple, passage->now);
 	else
@@ -426,9 +429,7 @@ static enum reason process_prerouting(struct passage *passage)
 	return REASON_NONE;
 }
 
-/* ------------------------------------------------------------------ the way */
-
-static enum reason process(struct passage *passage, uint8_t *bytes, size_t length)
+enum reason engine_pass(struct passage *passage, uint8_t *bytes, size_t length)
 {
 	const struct packet_meta *meta = passage->meta;
 	enum reason reason;
@@ -440,13 +441,13 @@ static enum reason process(struct passage *passage, uint8_t *bytes, size_t lengt
 	reason = packet_parse(&passage->packet, bytes, length);
 	if (reason != REASON_NONE)
 		return reason;
+	passage->original = passage->context.view = passage->packet.tuple;
 	if (!meta->checksum_verified && !meta->checksum_unfinished && !packet_checksum_valid(&passage->packet))
 		return REASON_BAD_L4_CHECKSUM;
 	/* Nobody out there sends to himself by way of a gateway (RFC 1122 section 3.2.1.3). */
 	if (meta->hook == HOOK_PREROUTING &&
 	    address_equal(&passage->packet.tuple.source.address, &passage->packet.tuple.destination.address))
 		return REASON_MARTIAN;
-	passage->original = passage->context.view = passage->packet.tuple;
 	find_interfaces(passage);
 	if (packet_is_icmp_error(&passage->packet))
 		return related_process(passage);
@@ -477,13 +478,14 @@ struct engine_verdict engine_process(struct engine *engine, const struct packet_
 	passage.context.random = engine_random(engine);
 	passage.context.oracle = &engine->rule_oracle;
 	engine->counters.received++;
-	reason = process(&passage, bytes, length);
+	reason = engine_pass(&passage, bytes, length);
 	if (reason != REASON_NONE) {
 		engine->counters.dropped++;
 		engine->counters.drops[reason]++;
 		engine->counters.truncated += reason == REASON_TRUNCATED;
 		refusal_take_note(&passage, reason);
 		witness_refused(&passage, reason);
+		explain_remember(&passage, reason);
 		return (struct engine_verdict){ .verdict = VERDICT_DROP, .reason = reason, .rule = passage.rule };
 	}
 	engine->counters.accepted++;

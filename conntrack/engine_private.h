@@ -16,12 +16,13 @@
 #include "conntrack/pressure.h"
 #include "conntrack/quota.h"
 #include "conntrack/refusal.h"
+#include "conntrack/recent.h"
 #include "conntrack/table.h"
 #include "conntrack/tally.h"
 #include "conntrack/untracked.h"
 #include "conntrack/witness.h"
 #include "sluice/engine.h"
-#include "sluice/snapshot.h"
+#include "sluice/explain.h"
 
 /* Names of configuration files that sessions remember, over reloads. */
 #define PLACE_FILES 64
@@ -50,6 +51,7 @@ struct engine {
 	struct followers followers;
 	struct outbox outbox;
 	struct held_syns held_syns;
+	struct recent recent;
 	struct pressure pressure;
 	struct alerts alerts;
 	struct untracked untracked;
@@ -79,6 +81,9 @@ struct engine {
  * @mss: lower the MSS to that, 0: leave it
  * @too_fast: its source opens sessions faster than it may
  * @helper: a rule wants the session followed
+ * @pool_first, @pool_last: the external addresses that a port was looked for on
+ * @trace: NULL for a real packet. Otherwise nobody sent it: rules are rehearsed, and
+ *	what it would change is left alone or can be given back (explain.c)
  */
 struct passage {
 	struct engine *engine;
@@ -95,6 +100,8 @@ struct passage {
 	bool has_dnat, has_snat;
 	struct nat_request dnat, snat;
 	uint16_t mss;
+	struct address pool_first, pool_last;
+	struct rule_trace *trace;
 	bool notrack;
 	bool too_fast;
 	bool helper;
@@ -112,6 +119,11 @@ uint32_t engine_timeout_ticks(const struct engine *engine, unsigned int list);
 
 /* A fresh number from the engine's generator (xoshiro256**, seeded by the shell). */
 uint64_t engine_random(struct engine *engine);
+
+/* ------------------------------------------------------------------ engine.c */
+
+/* Takes a packet through one hook: REASON_NONE, or why it is dropped. Counts nothing. */
+enum reason engine_pass(struct passage *passage, uint8_t *bytes, size_t length);
 
 /* ----------------------------------------------------------------- session.c */
 
@@ -157,6 +169,9 @@ bool create_clashes(const struct table *table, const struct tuple *original, con
 
 /* Makes the session of a judged first packet, or confirms the one that was reserved. */
 enum reason create_commit(struct passage *passage, const union track *track, const struct track_result *opened);
+
+/* Gives a session that is not linked back, with its port, without a trace. */
+void create_cancel(struct passage *passage);
 
 /* ------------------------------------------------------------------- judge.c */
 
@@ -259,6 +274,9 @@ enum reason enter_hole(struct passage *passage);
 /* Room for one more session of this source? Makes room where the policy allows it. */
 enum reason admit(struct passage *passage, uint32_t *index);
 
+/* With no room left, is there a session that would be given up for a new one? */
+bool admit_could_evict(const struct engine *engine);
+
 /* A confirmed session counts for its source and destination until it ends. */
 void admit_count(struct engine *engine, uint32_t index);
 void admit_uncount(struct engine *engine, uint32_t index);
@@ -267,6 +285,16 @@ void admit_reclass(struct engine *engine, uint32_t index, unsigned int before);
 
 /* Does no quota hold for the packet's source? */
 bool admit_is_exempt(const struct passage *passage);
+
+/* ---------------------------------------------------------------- snapshot.c */
+
+void snapshot_copy_session(const struct engine *engine, uint32_t index, struct mono now,
+			   struct snapshot_session *copy);
+
+/* ----------------------------------------------------------------- explain.c */
+
+/* Notes a dropped packet for whoever asks why. */
+void explain_remember(struct passage *passage, enum reason reason);
 
 /* ----------------------------------------------------------------- related.c */
 

@@ -118,7 +118,8 @@ void enter_refused(struct passage *passage)
 {
 	struct packet *packet = &passage->packet;
 
-	if (!packet_is_tcp(packet) || (packet->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+	if (passage->trace || !packet_is_tcp(packet) ||
+	    (packet->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
 		return;
 	/* It is dropped: what is quoted later is the request as it was sent. */
 	if (!tuple_equal(&packet->tuple, &passage->original))

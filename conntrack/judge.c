@@ -152,8 +152,12 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 		if (!base_chain_sees(chains[i], passage->packet.family) ||
 		    (is_nat && (!nat || decided || passage->notrack)))
 			continue;
-		ruleset_evaluate(ruleset, chains[i], &passage->context, &outcome);
-		send_logs(passage, &outcome, hook);
+		if (passage->trace) {
+			ruleset_rehearse(ruleset, chains[i], &passage->context, &outcome, passage->trace);
+		} else {
+			ruleset_evaluate(ruleset, chains[i], &passage->context, &outcome);
+			send_logs(passage, &outcome, hook);
+		}
 		note_mss(passage, outcome.mss);
 		if (outcome.mss_route)
 			note_mss(passage, mss_of_route(passage));
@@ -170,7 +174,8 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 			return REASON_POLICY;
 		case RULE_REJECT:
 			passage->rule = outcome.rule;
-			judge_answer(passage, &outcome);
+			if (!passage->trace)
+				judge_answer(passage, &outcome);
 			return REASON_REJECTED;
 		case RULE_NAT:
 			reason = take_request(passage, &outcome.nat);

@@ -64,7 +64,7 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||
 	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 ||
 	    quota_init(&engine->quota, parties, secrets->hash_key) < 0 || outbox_init(&engine->outbox) < 0 ||
-	    held_syns_init(&engine->held_syns, secrets->hash_key) < 0) {
+	    held_syns_init(&engine->held_syns, secrets->hash_key) < 0 || recent_init(&engine->recent) < 0) {
 		engine_destroy(engine);
 		return NULL;
 	}
@@ -86,6 +86,7 @@ void engine_destroy(struct engine *engine)
 	followers_fini(&engine->followers);
 	path_mtus_destroy(engine->path_mtus);
 	pathwatch_destroy(engine->pathwatch);
+	recent_fini(&engine->recent);
 	free(engine->links);
 	free(engine);
 }

@@ -206,6 +206,8 @@ enum reason nat_source(struct passage *passage, const struct nat_request *reques
 		wanted.address_last = wanted.address_first;
 		wanted.static_nat = !request->port_first && !request->port_last;
 	}
+	passage->pool_first = wanted.address_first;
+	passage->pool_last = wanted.address_last;
 	wanted.fully_random = request->random || request->fully_random;
 	wanted.filtering = request->filtering;
 	if (request->mapping)

@@ -345,3 +345,59 @@ bool pools_next(const struct pools *pools, uint32_t *position, struct snapshot_p
 	(*position)++;
 	return true;
 }
+
+/* -------------------------------------------------------------- there and back */
+
+struct pools_copy {
+	uint32_t count;
+	struct pool list[];
+};
+
+struct pools_copy *pools_save(const struct pools *pools)
+{
+	struct pools_copy *copy = malloc(sizeof(*copy) + pools->count * sizeof(copy->list[0]));
+
+	if (!copy)
+		return NULL;
+	copy->count = pools->count;
+	memcpy(copy->list, pools->list, pools->count * sizeof(copy->list[0]));
+	return copy;
+}
+
+/* What is counted about a pool, without what its ports and the list of pools say now. */
+static void restore_pool(struct pools *pools, uint32_t index, const struct pool *old)
+{
+	struct pool *pool = &pools->list[index];
+	uint32_t next = pool->next, shared = pool->shared;
+
+	*pool = *old;
+	pool->next = next;
+	pool->shared = shared;
+	reckon_free(pools, index);
+}
+
+void pools_restore(struct pools *pools, struct pools_copy *copy)
+{
+	while (pools->count > copy->count && pools->ports[pools->count - 1].used == 0)
+		unlink_pool(pools, --pools->count);
+	for (uint32_t i = 0; i < copy->count; i++) {
+		const struct pool *old = &copy->list[i];
+
+		if (pools->list[i].protocol == old->protocol &&
+		    address_equal(&pools->list[i].address, &old->address)) {
+			restore_pool(pools, i, old);
+		} else if (pools->ports[i].used == 0) {
+			/* It was idle, and its place went to another address for a moment. */
+			uint32_t *bucket = bucket_of(pools, &old->address, old->protocol);
+
+			unlink_pool(pools, i);
+			ports_init(&pools->ports[i]);
+			pools->list[i] = *old;
+			pools->list[i].next = *bucket;
+			*bucket = i;
+			reserve_ports(pools, i);
+			reckon_free(pools, i);
+		}
+	}
+	free(copy);
+}

@@ -45,6 +45,8 @@ struct pool {
 	struct pressure pressure;
 };
 
+struct pools_copy;
+
 struct pools {
 	uint32_t limit, count; /* pools from @count on were never used */
 	struct pool *list;
@@ -112,6 +114,16 @@ bool pools_is_shared(const struct pools *pools, uint32_t index, uint16_t port);
 
 /* A session was refused because of that pool. */
 void pools_note_refusal(struct pools *pools, uint32_t index, enum refusal cause);
+
+/**
+ * pools_save(), pools_restore() - what a port that was taken and given back leaves behind
+ *
+ * Peaks, refusals, ranges asked for, pools opened: all as they were. Between the two no
+ * port may change hands for good.
+ * Return: malloc()ed, NULL without memory. pools_restore() frees it.
+ */
+struct pools_copy *pools_save(const struct pools *pools);
+void pools_restore(struct pools *pools, struct pools_copy *copy);
 
 /* Samples every pool's growth; about once a second. */
 void pools_sample(struct pools *pools, struct mono now);

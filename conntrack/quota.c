@@ -41,18 +41,39 @@ static struct quota_entry *find_entry(struct quota *quota, const struct address 
 	return least;
 }
 
+/* When a source that has @full may open a whole burst again, after one session more; 0: not now. */
+static uint64_t full_after(struct mono full, const struct settings_rate *rate, struct mono now)
+{
+	uint64_t token_ns = rate->period_s * NS_PER_S / rate->count;
+	uint64_t most = UINT64_MAX / 4 / (token_ns + 1), burst = rate->burst < most ? rate->burst : most;
+	uint64_t full_ns = (full.ns > now.ns ? full.ns : now.ns) + token_ns;
+
+	return full_ns - now.ns > burst * token_ns ? 0 : full_ns;
+}
+
 bool quota_take(struct quota *quota, const struct address *source, const struct settings_rate *rate, struct mono now)
 {
 	struct address key = tally_key(source);
 	struct quota_entry *entry = find_entry(quota, &key);
-	uint64_t token_ns = rate->period_s * NS_PER_S / rate->count;
-	uint64_t most = UINT64_MAX / 4 / (token_ns + 1), burst = rate->burst < most ? rate->burst : most;
-	uint64_t full_ns = (entry->full.ns > now.ns ? entry->full.ns : now.ns) + token_ns;
+	uint64_t full_ns = full_after(entry->full, rate, now);
 
-	if (full_ns - now.ns > burst * token_ns)
+	if (!full_ns)
 		return false;
 	entry->full.ns = full_ns;
 	return true;
+}
+
+bool quota_has_room(const struct quota *quota, const struct address *source, const struct settings_rate *rate,
+		    struct mono now)
+{
+	struct address key = tally_key(source);
+	const struct quota_entry *set = quota->sets[hash_bytes(quota->key, &key, sizeof(key)) & quota->set_mask];
+	struct mono full = { 0 };
+
+	for (unsigned int i = 0; i < QUOTA_WAYS; i++)
+		if (address_equal(&set[i].source, &key))
+			full = set[i].full;
+	return full_after(full, rate, now) != 0;
 }
 
 static bool is_within(const struct settings_network *network, const struct address *address)

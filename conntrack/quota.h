@@ -40,6 +40,10 @@ void quota_fini(struct quota *quota);
  */
 bool quota_take(struct quota *quota, const struct address *source, const struct settings_rate *rate, struct mono now);
 
+/* What quota_take() would say, with nothing taken. */
+bool quota_has_room(const struct quota *quota, const struct address *source, const struct settings_rate *rate,
+		    struct mono now);
+
 /**
  * quota_is_exempt() - may this source do as it likes?
  * @interface: where it comes in; NULL: unknown, or the router itself

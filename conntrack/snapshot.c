@@ -87,7 +87,19 @@ static uint16_t path_mtu_of(const struct engine *engine, const struct snapshot_s
 	return there && (!back || there < back) ? there : back;
 }
 
-static void copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy)
+/* What passed on the fast path and was not yet taken from there. */
+static void add_unseen(const struct engine *engine, uint32_t index, struct snapshot_session *copy)
+{
+	const struct fastpath_slot *slot = &engine->fastpath.slots[index];
+
+	copy->fastpath = true;
+	for (unsigned int way = 0; way < 2; way++) {
+		copy->packets[way] += __atomic_load_n(&slot->side[way].packets, __ATOMIC_RELAXED);
+		copy->bytes[way] += __atomic_load_n(&slot->side[way].bytes, __ATOMIC_RELAXED);
+	}
+}
+
+void snapshot_copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy)
 {
 	const struct table *table = &engine->table;
 	const struct session *session = table_session(table, index);
@@ -112,18 +124,8 @@ static void copy_session(const struct engine *engine, uint32_t index, struct mon
 		.mark = session->mark,
 	};
 	copy->path_mtu = path_mtu_of(engine, copy, now);
-}
-
-/* What passed on the fast path and was not yet taken from there. */
-static void add_unseen(const struct engine *engine, uint32_t index, struct snapshot_session *copy)
-{
-	const struct fastpath_slot *slot = &engine->fastpath.slots[index];
-
-	copy->fastpath = true;
-	for (unsigned int way = 0; way < 2; way++) {
-		copy->packets[way] += __atomic_load_n(&slot->side[way].packets, __ATOMIC_RELAXED);
-		copy->bytes[way] += __atomic_load_n(&slot->side[way].bytes, __ATOMIC_RELAXED);
-	}
+	if (session->flags & SESSION_LENT)
+		add_unseen(engine, index, copy);
 }
 
 int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
@@ -137,10 +139,7 @@ int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *c
 		(*steps)--;
 		if (candidate->list >= TIMEOUT_COUNT)
 			continue;
-		copy_session(engine, cursor->position, now, session);
-		if (candidate->flags & SESSION_LENT)
-			add_unseen(engine, cursor->position, session);
-		cursor->position++;
+		snapshot_copy_session(engine, cursor->position++, now, session);
 		return 1;
 	}
 	return 0;

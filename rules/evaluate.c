@@ -255,7 +255,7 @@ static bool run_step(struct machine *machine, const struct instruction *instruct
 }
 
 /* The rule that the instruction at @at belongs to. */
-static uint32_t rule_at(const struct ruleset *ruleset, uint32_t at)
+uint32_t rule_at(const struct ruleset *ruleset, uint32_t at)
 {
 	size_t low = 0, high = ruleset->rule_count;
 
@@ -321,7 +321,7 @@ static bool run_vmap(struct machine *machine, const struct instruction *instruct
 }
 
 /* One instruction; true when the chain's decision is made. */
-static bool run(struct machine *machine)
+static inline bool run(struct machine *machine)
 {
 	const struct instruction *instruction = &machine->ruleset->instructions[machine->at];
 
@@ -361,6 +361,16 @@ static void start(struct ruleset *ruleset, struct mono now)
 	ruleset->started = true;
 }
 
+bool machine_step(struct machine *machine, const struct instruction *instruction)
+{
+	return run_step(machine, instruction);
+}
+
+bool machine_run(struct machine *machine)
+{
+	return run(machine);
+}
+
 void ruleset_evaluate(struct ruleset *ruleset, const struct base_chain *chain, struct rule_context *context,
 		      struct rule_outcome *outcome)
 {
@@ -369,12 +379,7 @@ void ruleset_evaluate(struct ruleset *ruleset, const struct base_chain *chain, s
 	memset(outcome, 0, sizeof(*outcome));
 	if (!ruleset->started)
 		start(ruleset, context->now);
-	machine.ruleset = ruleset;
-	machine.context = context;
-	machine.outcome = outcome;
-	machine.base = chain;
-	machine.at = chain->start;
-	machine.depth = 0;
+	machine_init(&machine, ruleset, chain, context, outcome);
 	while (!run(&machine))
 		continue;
 }

@@ -89,6 +89,7 @@ static const char *const rule_texts[] = {
 };
 
 #define RULES (sizeof(rule_texts) / sizeof(rule_texts[0]))
+#define RULES_ONE_TO_ONE 4
 #define RULES_OPEN 5
 
 static char *read_text(void *context, const char *path, size_t *length)
@@ -155,11 +156,15 @@ static void choose_settings(struct play *play, struct settings *settings)
 	settings->tcp_liberal = second & 128;
 	choose_ports(play, settings);
 	choose_limits(play, settings);
+	if (play->plain) {
+		settings->port_hold_ms = 0;
+		settings->port_overloading = false;
+	}
 }
 
 static struct configuration *load(struct play *play)
 {
-	uint32_t rules = play_below(play, RULES);
+	uint32_t chosen = play_below(play, RULES), rules = play->plain && chosen == RULES_ONE_TO_ONE ? 0 : chosen;
 	const struct loader loader = { (void *)(uintptr_t)rule_texts[rules], read_text, expand_nothing };
 	struct diagnostics diagnostics = { 0 };
 	struct configuration *configuration = configuration_load(&loader, "play.conf", &diagnostics);
@@ -306,7 +311,7 @@ static void step(struct play *play)
 		step_time(play);
 	else if (kind < 235)
 		play_resume(play, &play->held_up[play_below(play, PLAY_HELD_UP)]);
-	else if (kind < 240)
+	else if (kind < 240 && !play->plain) /* by slot, and a question moves those that are free */
 		step_delete(play);
 	else if (kind < 246)
 		step_links(play);
@@ -322,8 +327,15 @@ const char *play_run(struct play *play, const uint8_t *data, size_t size)
 	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
 	struct configuration *configuration;
 
-	*play =
-	    (struct play){ .data = data, .size = size, .random = 1, .now = { 1000 * NS_PER_S }, .leaks_count = true };
+	*play = (struct play){
+		.data = data,
+		.size = size,
+		.random = 1,
+		.now = { 1000 * NS_PER_S },
+		.leaks_count = true,
+		.explain = play->explain,
+		.plain = play->plain,
+	};
 	configuration = load(play);
 	if (configuration) {
 		play->engine = engine_create(&configuration->settings, &secrets, play->now);
@@ -331,6 +343,8 @@ const char *play_run(struct play *play, const uint8_t *data, size_t size)
 			play_fail(play, "no memory");
 		else
 			set_links(play, 7);
+		if (play->engine)
+			engine_set_oracle(play->engine, &(struct oracle){ .route_interface = play_route });
 	}
 	while (!play->failure && play->offset < play->size) {
 		step(play);

@@ -9,7 +9,7 @@
 #ifndef SLUICE_ENGINE_PLAY_H
 #define SLUICE_ENGINE_PLAY_H
 
-#include "sluice/engine.h"
+#include "sluice/explain.h"
 #include "tests/model/wire_model.h"
 
 #define PLAY_LAN 2
@@ -44,6 +44,12 @@ struct play_memory {
  * @data, @size, @offset: what steps are read from; zeros after the end
  * @random: for what does not matter, payloads
  * @leaks_count: every ruleset so far hides inside addresses from the outside
+ * @explain: before every packet the engine is asked what would become of it; set before
+ *	play_run()
+ * @plain: no port is held, overloaded or mapped one to one; set before play_run(). Of these the
+ *	allocator keeps notes of its own, which a question may bring up to date
+ * @digest: of everything that was decided: two runs that differ in @explain only agree in it
+ * @expected: the answer for the packet on its way, while @expects
  * @failure: what is wrong; NULL while nothing is
  * @steps, @accepted, @rewritten: how much happened
  */
@@ -56,6 +62,9 @@ struct play {
 	size_t configuration_count;
 	struct mono now;
 	bool leaks_count;
+	bool explain, plain, expects;
+	uint64_t digest, compared;
+	struct explanation expected;
 	const char *failure;
 	char text[256];
 	struct play_memory memory[PLAY_MEMORY];
@@ -88,9 +97,16 @@ void play_send(struct play *play, struct play_packet *packet);
 /* From where it was held up. */
 void play_resume(struct play *play, struct play_packet *packet);
 
+/* engine_play_explain.c: asks about the packet, and holds what became of it against the answer. */
+void play_explain(struct play *play, const struct play_packet *packet);
+void play_compare(struct play *play, enum reason reason, const struct play_packet *left);
+void play_digest(struct play *play, const struct engine_verdict *verdict, const struct play_packet *packet);
+
 /* Is that address behind the router, or the router's own? */
 bool play_is_inside(const struct address *address);
 bool play_is_own(const struct address *address);
+/* The interface behind which it lies; as struct oracle asks. */
+uint32_t play_route(void *context, const struct address *address, uint32_t via_interface, uint32_t mark);
 
 void play_fail(struct play *play, const char *sentence);
 

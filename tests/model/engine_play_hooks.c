@@ -16,11 +16,6 @@ static struct address source_of(const struct play_packet *packet)
 					  : address_from_ipv6(packet->bytes + 8);
 }
 
-static uint32_t route(const struct address *address)
-{
-	return play_is_inside(address) ? PLAY_LAN : PLAY_WAN;
-}
-
 /* --------------------------------------------------------- what must hold */
 
 static void check_answers(struct play *play)
@@ -120,7 +115,10 @@ static bool pass_hook(struct play *play, enum hook hook, struct play_packet *pac
 	bool right = was_right(packet);
 	struct engine_verdict verdict = engine_process(play->engine, &meta, packet->bytes, packet->length, play->now);
 
+	play_digest(play, &verdict, packet);
 	check_answers(play);
+	if (verdict.verdict != VERDICT_ACCEPT)
+		play_compare(play, verdict.reason, packet);
 	if (!play->failure)
 		play_fail(play, invariants_check(play->engine));
 	if ((verdict.verdict == VERDICT_ACCEPT) != (verdict.reason == REASON_NONE))
@@ -149,9 +147,13 @@ static void pass_on(struct play *play, struct play_packet *packet, const struct 
 	struct address destination = destination_of(packet);
 	enum hook hook = play_is_own(&destination) ? HOOK_INPUT : HOOK_FORWARD;
 
-	packet->oif = hook == HOOK_INPUT ? 0 : route(&destination);
+	/* An address that the router has lost is still its own to the play. */
+	if (play->expected.path_count > 1 && play->expected.path[1] != hook)
+		play->expects = false;
+	packet->oif = hook == HOOK_INPUT ? 0 : play_route(NULL, &destination, 0, 0);
 	if (!settled && !pass_hook(play, hook, packet, &settled))
 		return;
+	play_compare(play, REASON_NONE, packet);
 	check_leaks(play, packet);
 	remember(play, came, packet);
 }
@@ -174,9 +176,12 @@ static void send_own(struct play *play, struct play_packet *packet, const struct
 	/* To itself it goes over the loopback, which is never queued. */
 	if (packet->length < 20 || !play_is_own(&source) || play_is_own(&destination))
 		return;
-	packet->oif = route(&destination);
-	if (pass_hook(play, HOOK_OUTPUT, packet, &settled))
+	packet->oif = play_route(NULL, &destination, 0, 0);
+	play_explain(play, packet);
+	if (pass_hook(play, HOOK_OUTPUT, packet, &settled)) {
+		play_compare(play, REASON_NONE, packet);
 		remember(play, came, packet);
+	}
 }
 
 void play_send(struct play *play, struct play_packet *packet)
@@ -195,10 +200,12 @@ void play_send(struct play *play, struct play_packet *packet)
 		send_own(play, packet, &came);
 		return;
 	}
+	play_explain(play, packet);
 	if (!pass_hook(play, HOOK_PREROUTING, packet, &settled))
 		return;
 	/* Held up on its way, or lost there. */
 	if (how < 12 && !settled) {
+		play->expects = false;
 		if (how < 10)
 			play->held_up[how % PLAY_HELD_UP] = *packet;
 		return;

@@ -39,6 +39,14 @@ bool play_is_own(const struct address *address)
 	return is_party(address, SIDE_ROUTER);
 }
 
+uint32_t play_route(void *context, const struct address *address, uint32_t via_interface, uint32_t mark)
+{
+	(void)context;
+	(void)via_interface;
+	(void)mark;
+	return play_is_inside(address) ? PLAY_LAN : PLAY_WAN;
+}
+
 bool play_is_inside(const struct address *address)
 {
 	static const uint8_t v6[8] = { 0x20, 0x01, 0x0d, 0xb8, 0, 1 };
@@ -255,6 +263,7 @@ static bool compose_error(struct play *play, struct play_packet *packet, struct 
 	if (!memory)
 		return false;
 	quoted = choice & 1 ? &memory->came : &memory->left;
+	memset(about.bytes, 0, PLAY_PACKET);
 	recall(&about, quoted);
 	v4 = about.family == FAMILY_IPV4;
 	if (packet_parse(&parsed, about.bytes, about.length) != REASON_NONE)
@@ -332,6 +341,8 @@ bool play_compose(struct play *play, struct play_packet *packet)
 	bool made;
 
 	*packet = (struct play_packet){ .valid = true };
+	/* Nothing of other packets: a play is a function of its bytes. */
+	memset(wire.bytes, 0, PLAY_PACKET);
 	if (kind < 90)
 		made = compose_new(play, packet, &wire);
 	else if (kind < 170)
