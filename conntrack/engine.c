@@ -220,8 +220,6 @@ static enum reason open_session(struct passage *passage)
 	return reason;
 }
 
-/* -------------------------------------------------------------------- hooks */
-
 /* A packet of a session, in the hook that settles it. */
 static enum reason continue_session(struct passage *passage)
 {

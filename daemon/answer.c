@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "daemon/answer_parts.h"
 #include "daemon/diagnose.h"
-#include "daemon/report.h"
 #include "daemon/words.h"
 
 /* What never happens at this rate is null, not a number that sorts first. */
@@ -198,9 +198,8 @@ char *answer_status(const struct answer_view *view)
 /* ---------------------------------------------------------------- listings */
 
 /* One direction: ICMP's type, code and identifier stand where others have ports (sluice/tuple.h). */
-static struct report *put_direction(struct report *session, const struct tuple *tuple, enum direction direction)
+void answer_put_tuple(struct report *object, const struct tuple *tuple, enum direction direction)
 {
-	struct report *object = report_put_object(session, direction == DIRECTION_ORIGINAL ? "original" : "reply");
 	int source_port = be16_to_host(tuple->source.port), destination_port = be16_to_host(tuple->destination.port);
 	char address[WORDS_ADDRESS_SIZE];
 
@@ -218,6 +217,13 @@ static struct report *put_direction(struct report *session, const struct tuple *
 		report_put_number(object, "code", 0);
 		report_put_number(object, "id", (uint64_t)destination_port);
 	}
+}
+
+static struct report *put_direction(struct report *session, const struct tuple *tuple, enum direction direction)
+{
+	struct report *object = report_put_object(session, direction == DIRECTION_ORIGINAL ? "original" : "reply");
+
+	answer_put_tuple(object, tuple, direction);
 	return object;
 }
 
@@ -230,24 +236,24 @@ static void put_id(struct report *session, struct session_handle handle)
 	report_put_text(session, "id", text);
 }
 
-static void put_protocol(struct report *object, uint8_t protocol)
+void answer_put_protocol(struct report *object, uint8_t protocol)
 {
 	report_put_text(object, "protocol", words_protocol(protocol));
 	report_put_number(object, "protocol_number", protocol);
 }
 
-static void put_place(struct report *object, const char *file, unsigned int line)
+void answer_put_place(struct report *object, const char *file, unsigned int line)
 {
 	report_put_text(object, "file", file);
 	report_put_number(object, "line", line);
 }
 
-static struct report *session_object(const struct snapshot_session *values, bool with_rule)
+struct report *answer_session_object(const struct snapshot_session *values, bool with_rule)
 {
 	struct report *session = report_object();
 
 	put_id(session, values->handle);
-	put_protocol(session, values->tuples[0].protocol);
+	answer_put_protocol(session, values->tuples[0].protocol);
 	report_put_text(session, "state",
 			values->state_name && *values->state_name ? values->state_name
 								  : words_timeout_state(values->state));
@@ -262,7 +268,7 @@ static struct report *session_object(const struct snapshot_session *values, bool
 	}
 	report_put_text(session, "nat", words_nat(values->nat));
 	if (with_rule && values->rule_file)
-		put_place(report_put_object(session, "rule"), values->rule_file, values->rule_line);
+		answer_put_place(report_put_object(session, "rule"), values->rule_file, values->rule_line);
 	else
 		report_put_null(session, "rule");
 	report_put_flag(session, "fastpath", values->fastpath);
@@ -276,13 +282,13 @@ static struct report *session_object(const struct snapshot_session *values, bool
 
 size_t answer_session(char *line, size_t size, const struct snapshot_session *session)
 {
-	size_t length = report_line_into(session_object(session, true), line, size);
+	size_t length = report_line_into(answer_session_object(session, true), line, size);
 
 	/* A file name too long for the line must not hide the session. */
-	return length ? length : report_line_into(session_object(session, false), line, size);
+	return length ? length : report_line_into(answer_session_object(session, false), line, size);
 }
 
-static void put_endpoint(struct report *mapping, const char *name, const struct endpoint *values)
+void answer_put_endpoint(struct report *mapping, const char *name, const struct endpoint *values)
 {
 	struct report *endpoint = report_put_object(mapping, name);
 	char address[WORDS_ADDRESS_SIZE];
@@ -295,13 +301,13 @@ size_t answer_mapping(char *line, size_t size, const struct snapshot_mapping *va
 {
 	struct report *mapping = report_object();
 
-	put_protocol(mapping, values->protocol);
-	put_endpoint(mapping, "internal", &values->internal);
-	put_endpoint(mapping, "external", &values->external);
+	answer_put_protocol(mapping, values->protocol);
+	answer_put_endpoint(mapping, "internal", &values->internal);
+	answer_put_endpoint(mapping, "external", &values->external);
 	if (address_is_unspecified(&values->peer.address))
 		report_put_null(mapping, "peer");
 	else
-		put_endpoint(mapping, "peer", &values->peer);
+		answer_put_endpoint(mapping, "peer", &values->peer);
 	report_put_number(mapping, "sessions", values->sessions);
 	report_put_number(mapping, "hold_s", values->hold_s);
 	return report_line_into(mapping, line, size);
@@ -361,7 +367,7 @@ static void put_session_event(struct report *object, const struct effect *effect
 	const char *word = words_conntrack_state(state);
 
 	put_id(object, effect->session.handle);
-	put_protocol(object, protocol);
+	answer_put_protocol(object, protocol);
 	report_put_text(object, "state", *word ? word : words_timeout_state(state));
 	report_put_number(object, "timeout_s", timeout_s);
 	report_put_flag(object, "assured", effect->session.assured);
@@ -389,9 +395,9 @@ static void put_refusal(struct report *refusal, const struct effect *effect)
 		report_put_null(refusal, "pool");
 	else
 		report_put_text(refusal, "pool", words_address(&effect->alert.pool, address));
-	put_protocol(refusal, effect->alert.tuple.protocol);
-	put_endpoint(refusal, "source", &effect->alert.tuple.source);
-	put_endpoint(refusal, "destination", &effect->alert.tuple.destination);
+	answer_put_protocol(refusal, effect->alert.tuple.protocol);
+	answer_put_endpoint(refusal, "source", &effect->alert.tuple.source);
+	answer_put_endpoint(refusal, "destination", &effect->alert.tuple.destination);
 }
 
 size_t answer_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s)
@@ -427,7 +433,7 @@ char *answer_rule(const char *text, size_t length, const struct rule_listing *ru
 		report_put_text(line, "family", rule->family);
 		report_put_text(line, "table", rule->table);
 		report_put_text(line, "chain", rule->chain);
-		put_place(line, rule->place.file, rule->place.line);
+		answer_put_place(line, rule->place.file, rule->place.line);
 	}
 	if (rule && rule->has_counter) {
 		report_put_number(line, "packets", rule->packets);

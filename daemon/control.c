@@ -11,6 +11,7 @@
 #include "daemon/diagnose.h"
 #include "daemon/effects.h"
 #include "daemon/fastpath.h"
+#include "daemon/links.h"
 #include "daemon/listing.h"
 #include "daemon/local_socket.h"
 #include "daemon/log.h"
@@ -19,6 +20,7 @@
 #include "daemon/scrape.h"
 #include "daemon/shell.h"
 #include "daemon/view.h"
+#include "daemon/why.h"
 
 /* The last few places are root's, so that the group cannot lock the admin out. */
 #define CLIENT_LIMIT 256u
@@ -267,6 +269,9 @@ static bool client_answer(struct client *client, const struct request *request)
 		return client_send(client, make_status(control));
 	case REQUEST_DIAGNOSE:
 		return client_send(client, diagnose_answer(control->shell->engine, request, loop_now()));
+	case REQUEST_WHY:
+		return client_send(
+		    client, why_answer(control->shell->engine, links_table(control->shell->links), request->tuple));
 	case REQUEST_METRICS:
 		return client_send(client, make_metrics(control));
 	case REQUEST_EVENTS:

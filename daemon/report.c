@@ -56,15 +56,15 @@ static int parse_limit(const json_t *limit, struct request_text *text, char *err
 	return 0;
 }
 
-static int parse_address(const json_t *address, struct request_text *text, char *error, size_t size)
+static int parse_text(const char *name, const json_t *member, char *text, size_t room, char *error, size_t size)
 {
-	const char *value = json_string_value(address);
+	const char *value = json_string_value(member);
 
-	if (!value || !*value || strlen(value) >= sizeof(text->address)) {
-		snprintf(error, size, "address is not a text");
+	if (!value || !*value || strlen(value) >= room) {
+		snprintf(error, size, "%s is not a text", name);
 		return -EINVAL;
 	}
-	snprintf(text->address, sizeof(text->address), "%s", value);
+	snprintf(text, room, "%s", value);
 	return 0;
 }
 
@@ -96,7 +96,9 @@ int report_parse_request(const char *line, size_t length, struct request_text *t
 		} else if (strcmp(name, "limit") == 0) {
 			failed = parse_limit(value, text, error, size);
 		} else if (strcmp(name, "address") == 0) {
-			failed = parse_address(value, text, error, size);
+			failed = parse_text(name, value, text->address, sizeof(text->address), error, size);
+		} else if (strcmp(name, "tuple") == 0) {
+			failed = parse_text(name, value, text->tuple, sizeof(text->tuple), error, size);
 		} else if (strcmp(name, "command") != 0) {
 			snprintf(error, size, "unknown member: %.40s", name);
 			failed = -EINVAL;
@@ -236,4 +238,14 @@ struct report *report_put_list(struct report *report, const char *name)
 void report_append(struct report *list, struct report *element)
 {
 	json_array_append_new(value_of(list), value_of(element));
+}
+
+void report_put_child(struct report *report, const char *name, struct report *child)
+{
+	json_object_set_new(value_of(report), name, value_of(child));
+}
+
+void report_append_text(struct report *list, const char *text)
+{
+	json_array_append_new(value_of(list), string_value(text, strlen(text)));
 }

@@ -39,6 +39,12 @@ void report_put_null(struct report *report, const char *name);
 struct report *report_put_object(struct report *report, const char *name);
 struct report *report_put_list(struct report *report, const char *name);
 
+/* The same with one that is made already; @report owns @child from then on. */
+void report_put_child(struct report *report, const char *name, struct report *child);
+
+/* A text at the end of a list. */
+void report_append_text(struct report *list, const char *text);
+
 /** report_append() - put @element at the end of @list, which owns it from then on */
 void report_append(struct report *list, struct report *element);
 

@@ -10,7 +10,7 @@
 static const struct {
 	const char *word;
 	bool privileged;
-	enum { TAKES_NOTHING, TAKES_FILTER, TAKES_LIMIT, TAKES_ADDRESS } takes;
+	enum { TAKES_NOTHING, TAKES_FILTER, TAKES_LIMIT, TAKES_ADDRESS, TAKES_TUPLE } takes;
 } verbs[REQUEST_VERB_COUNT] = {
 #define REQUEST_VERB_ENTRY(name, word, privileged, takes) { word, privileged, TAKES_##takes },
 	REQUEST_VERBS(REQUEST_VERB_ENTRY)
@@ -89,6 +89,11 @@ int request_parse(const struct request_text *text, struct request *request, char
 	if (parse_limit(text, verbs[parsed.verb].takes == TAKES_LIMIT, &parsed, error, size) ||
 	    take_address(text, verbs[parsed.verb].takes == TAKES_ADDRESS, &parsed, error, size))
 		return -EINVAL;
+	if (*text->tuple ? verbs[parsed.verb].takes != TAKES_TUPLE : verbs[parsed.verb].takes == TAKES_TUPLE) {
+		snprintf(error, size, *text->tuple ? "%s takes no tuple" : "%s needs a tuple", text->command);
+		return -EINVAL;
+	}
+	memcpy(parsed.tuple, text->tuple, sizeof(parsed.tuple));
 	/* Ending every session must not be what a forgotten argument does. */
 	if (parsed.verb == REQUEST_DELETE && filter_is_empty(&parsed.filter)) {
 		snprintf(error, size, "delete needs a filter");

@@ -8,7 +8,7 @@
 
 #include "daemon/filter.h"
 
-/*        name      word         privileged  takes: nothing, a filter, a limit, an address */
+/*        name      word         privileged  takes: nothing, a filter, a limit, an address, a packet's tuple */
 #define REQUEST_VERBS(X) \
 	X(STATUS, "status", false, NOTHING) \
 	X(SESSIONS, "sessions", false, FILTER) \
@@ -19,6 +19,7 @@
 	X(RULES, "rules", false, NOTHING) \
 	X(EVENTS, "events", false, NOTHING) \
 	X(DIAGNOSE, "diagnose", false, ADDRESS) \
+	X(WHY, "why", false, TUPLE) \
 	X(METRICS, "metrics", false, NOTHING) \
 	X(CHECK, "check", false, NOTHING) \
 	X(RELOAD, "reload", true, NOTHING) \
@@ -44,12 +45,16 @@ struct request_field {
 #define REQUEST_LIMIT_DEFAULT 20u
 #define REQUEST_LIMIT_MOST 1000u
 
+/* Longest text of a tuple, and the NUL; daemon/question.h says how it is written. */
+#define REQUEST_TUPLE_SIZE 256
+
 /** struct request_text - a request as it was written; the fields are the filter's words */
 struct request_text {
 	char command[24];
 	bool limited; /* @limit was given */
 	int64_t limit;
 	char address[FILTER_TEXT_SIZE]; /* "": none given */
+	char tuple[REQUEST_TUPLE_SIZE];
 	unsigned int field_count;
 	struct request_field fields[REQUEST_FIELD_LIMIT];
 };
@@ -60,6 +65,7 @@ struct request {
 	uint32_t limit; /* lines, for the verbs that take one */
 	bool has_address;
 	struct address address;
+	char tuple[REQUEST_TUPLE_SIZE]; /* as it was written */
 };
 
 /**

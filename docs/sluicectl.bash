@@ -3,7 +3,7 @@
 
 _sluicectl()
 {
-	local verbs="status sessions mappings pools sources destinations top rules events diagnose metrics check reload delete reset"
+	local verbs="status sessions mappings pools sources destinations top rules events diagnose why metrics check reload delete reset"
 	local filter="-p -f -s -d -r -q -u --proto --family --src --dst --reply-src --reply-dst --sport --dport
 		--reply-port-src --reply-port-dst --state --status --json"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb="" i
@@ -39,6 +39,7 @@ _sluicectl()
 		delete) mapfile -t COMPREPLY < <(compgen -W "$filter" -- "$current") ;;
 		events) mapfile -t COMPREPLY < <(compgen -W "-t --timestamp --json" -- "$current") ;;
 		sources | destinations) mapfile -t COMPREPLY < <(compgen -W "-n --lines --json" -- "$current") ;;
+		why) mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp icmpv6 udplite sctp dccp gre iif oif type id --json" -- "$current") ;;
 		top) ;;
 		*) mapfile -t COMPREPLY < <(compgen -W "--json" -- "$current") ;;
 		esac

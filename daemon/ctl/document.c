@@ -124,3 +124,12 @@ cleanup:
 	json_decref(request);
 	return line;
 }
+
+void document_with(const struct document *document, const char *path,
+		   void (*visit)(void *context, const char *name, const struct document *child), void *context)
+{
+	json_t *value = find(document, path);
+
+	if (json_is_object(value))
+		visit(context, "", document_of(value));
+}

@@ -34,6 +34,10 @@ size_t document_count(const struct document *document, const char *path);
 void document_each(const struct document *document, const char *path,
 		   void (*visit)(void *context, const char *name, const struct document *child), void *context);
 
+/* Visit the object at @path, if it is there; @name is "". */
+void document_with(const struct document *document, const char *path,
+		   void (*visit)(void *context, const char *name, const struct document *child), void *context);
+
 /** struct document_word - one word of a filter */
 struct document_word {
 	const char *name, *value;

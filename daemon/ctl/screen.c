@@ -51,7 +51,7 @@ static const char *end_colour(void)
 	return colour("\033[0m");
 }
 
-static void label(FILE *out, const char *text)
+void screen_label(FILE *out, const char *text)
 {
 	fprintf(out, "%s%-*s%s", colour("\033[1m"), (int)STATUS_INDENT, text, end_colour());
 }
@@ -108,7 +108,7 @@ static void print_counters(FILE *out, const struct document *status, const char 
 {
 	struct counters counters = { .out = out, .column = STATUS_INDENT, .zeros = zeros };
 
-	label(out, name);
+	screen_label(out, name);
 	document_each(status, path, print_counter, &counters);
 	if (!counters.shown)
 		fputs("none", out);
@@ -286,7 +286,7 @@ static void print_pools(FILE *out, const struct document *status)
 	size_t all = document_count(status, "pools");
 
 	document_each(status, "pools", note_pool, &top);
-	label(out, "pools");
+	screen_label(out, "pools");
 	if (!all)
 		fputs("none\n", out);
 	for (size_t i = 0; i < top.count; i++) {
@@ -312,7 +312,7 @@ static void print_black_hole(void *context, const char *name, const struct docum
 	FILE *out = context;
 
 	(void)name;
-	label(out, "black hole");
+	screen_label(out, "black hole");
 	fprintf(out, "%s  works %" PRId64 "  fails %" PRId64 "  %s  (", document_text(hole, "destination"),
 		document_integer(hole, "works"), document_integer(hole, "fails"), document_text(hole, "action"));
 	screen_duration(out, document_integer(hole, "since_s"));
@@ -343,7 +343,7 @@ static void print_alerts(FILE *out, const struct document *status)
 {
 	struct alert_lines lines = { .out = out };
 
-	label(out, "alerts");
+	screen_label(out, "alerts");
 	document_each(status, "alerts", print_alert, &lines);
 	if (!lines.count)
 		fputs("none\n", out);
@@ -355,7 +355,7 @@ static void print_sessions(FILE *out, const struct document *status)
 {
 	const char *level = document_text(status, "pressure.level");
 
-	label(out, "sessions");
+	screen_label(out, "sessions");
 	fprintf(out, "%" PRId64 " of %" PRId64 " (%.1f%%)  peak %" PRId64 "\n",
 		document_integer(status, "sessions.current"), document_integer(status, "sessions.capacity"),
 		document_real(status, "pressure.fill") * 100, document_integer(status, "sessions.peak"));
@@ -363,7 +363,7 @@ static void print_sessions(FILE *out, const struct document *status)
 		document_integer(status, "sessions.created"), document_integer(status, "sessions.expired"),
 		document_integer(status, "sessions.evicted"));
 	print_counters(out, status, "", "sessions.by_protocol", true);
-	label(out, "pressure");
+	screen_label(out, "pressure");
 	fprintf(out, "%s%s%s  %+.1f sessions/s", level_colour(level), level, *level_colour(level) ? end_colour() : "",
 		document_real(status, "pressure.rate"));
 	if (document_has(status, "pressure.seconds_to_full")) {
@@ -384,7 +384,7 @@ void screen_status(FILE *out, const struct document *status)
 	print_counters(out, status, "packets", "packets", true);
 	print_counters(out, status, "queue", "queue", true);
 	print_counters(out, status, "icmp", "icmp", true);
-	label(out, "mss");
+	screen_label(out, "mss");
 	fprintf(out, "clamped %" PRId64 "\n", document_integer(status, "mss.clamped"));
 	print_counters(out, status, "refusals", "refusals", false);
 	print_counters(out, status, "drops", "drops", false);

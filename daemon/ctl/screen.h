@@ -13,6 +13,9 @@
 /** screen_init() - find out whether @out is a terminal that shows colour (NO_COLOR is heeded) */
 void screen_init(FILE *out);
 
+/** screen_label() - what a line is about, at its beginning */
+void screen_label(FILE *out, const char *text);
+
 /** screen_status() - the answer to `status`, at most 24 lines of 80 columns */
 void screen_status(FILE *out, const struct document *status);
 

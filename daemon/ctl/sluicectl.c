@@ -12,10 +12,10 @@
 #include "daemon/ctl/document.h"
 #include "daemon/ctl/findings.h"
 #include "daemon/ctl/flow.h"
+#include "daemon/ctl/help.h"
 #include "daemon/ctl/screen.h"
 #include "daemon/ctl/top.h"
-
-#define DEFAULT_SOCKET "/run/sluice/control.sock"
+#include "daemon/ctl/why.h"
 
 /* What the exit code says. */
 enum outcome {
@@ -26,6 +26,7 @@ enum outcome {
 };
 
 #define WORD_LIMIT 16
+#define TUPLE_SIZE 256
 
 struct options {
 	const char *socket;
@@ -34,6 +35,7 @@ struct options {
 	bool accounting;
 	unsigned int limit;   /* 0: not given */
 	const char *argument; /* NULL: not given */
+	char tuple[TUPLE_SIZE];
 	size_t word_count;
 	struct document_word words[WORD_LIMIT];
 };
@@ -44,6 +46,7 @@ struct verb {
 	bool timestamps;      /* takes -t */
 	bool limit;	      /* takes -n */
 	const char *argument; /* what its argument is called on the socket; NULL: it takes none */
+	bool words;	      /* the rest of the line is one argument */
 	/*
 	 * A listing has a line printer and may have a head; other answers are shown
 	 * whole. Sessions and events, whose options say how, have neither.
@@ -81,37 +84,13 @@ static const struct verb verbs[] = {
 	{ .word = "rules", .line = screen_rule },
 	{ .word = "events", .timestamps = true },
 	{ .word = "diagnose", .argument = "address", .whole = screen_diagnosis },
+	{ .word = "why", .argument = "tuple", .words = true, .whole = why_print },
 	{ .word = "metrics", .whole = show_text },
 	{ .word = "check", .whole = show_nothing },
 	{ .word = "reload", .whole = show_nothing },
 	{ .word = "delete", .filter = true, .whole = show_deleted },
 	{ .word = "reset", .whole = show_nothing },
 };
-
-static const char help[] = "Usage: sluicectl [-s SOCKET] [-j] VERB [OPTION]...\n"
-			   "\n"
-			   "  status             one screen: sessions, pressure, pools, queue, drops, alerts\n"
-			   "  sessions [FILTER]  the sessions, in the format of conntrack -L\n"
-			   "  mappings           internal and external endpoints that belong together\n"
-			   "  pools              external ports, by address and protocol\n"
-			   "  sources, destinations [-n N]  who has most sessions open; where most go\n"
-			   "  top                a live screen of all that; h there shows its keys\n"
-			   "  rules              the ruleset in force, with the lines it was read from\n"
-			   "  events [-t]        what happens, in the format of conntrack -E; -t: with times\n"
-			   "  diagnose [ADDRESS] what is wrong, for whom, and what to do about it\n"
-			   "  metrics            everything counted, as Prometheus text\n"
-			   "  check, reload      try the configuration file; take it: sessions stay\n"
-			   "  delete FILTER      end sessions\n"
-			   "  reset              let the counters of status begin at zero\n"
-			   "\n"
-			   "FILTER: -p PROTOCOL  -f ipv4|ipv6  -s SRC[/BITS]  -d DST[/BITS]  --sport N\n"
-			   "        --dport N  -r REPLY-SRC[/BITS]  -q REPLY-DST[/BITS]  --state STATE\n"
-			   "        -u assured|unreplied|seen_reply\n"
-			   "\n"
-			   "  -s, --socket PATH  default " DEFAULT_SOCKET "\n"
-			   "  -j, --json         JSON, one object a line\n"
-			   "      --version, --help\n"
-			   "Exit: 0, 1 refused, 2 usage, 3 no daemon.\n";
 
 static enum outcome usage(const char *format, const char *what)
 {
@@ -212,7 +191,7 @@ static const char *filter_word(int option)
 
 static int show_help(void)
 {
-	fputs(help, stdout);
+	fputs(ctl_help, stdout);
 	return OUTCOME_GOOD;
 }
 
@@ -264,6 +243,23 @@ static const char *options_of(const struct verb *verb, const struct option **nam
 	return verb->timestamps ? "tj" : "j";
 }
 
+/* The words of a tuple, which may as well come as one. Return: as parse_first(). */
+static int collect_tuple(int count, char **words, struct options *options)
+{
+	size_t length = 0;
+
+	for (int i = 0; i < count; i++) {
+		int added =
+		    snprintf(options->tuple + length, sizeof(options->tuple) - length, "%s%s", i ? " " : "", words[i]);
+
+		length += (size_t)added;
+		if (length >= sizeof(options->tuple))
+			return usage("too long: %s", words[i]);
+	}
+	options->argument = options->tuple;
+	return length ? -1 : (int)usage("%s", "why needs a packet: tcp 10.0.0.2:40000 198.51.100.2:443");
+}
+
 /* Options that stand after it, @argv[0] being the verb. Return: as parse_first(). */
 static int parse_verb(int argc, char **argv, const struct verb *verb, struct options *options)
 {
@@ -294,6 +290,8 @@ static int parse_verb(int argc, char **argv, const struct verb *verb, struct opt
 			options->words[options->word_count++] = (struct document_word){ filter_word(option), optarg };
 		}
 	}
+	if (verb->words)
+		return collect_tuple(argc - optind, argv + optind, options);
 	if (verb->argument && optind < argc)
 		options->argument = argv[optind++];
 	if (optind < argc)
@@ -450,7 +448,7 @@ static int show_top(const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .socket = DEFAULT_SOCKET };
+	struct options options = { .socket = CTL_DEFAULT_SOCKET };
 	const struct verb *verb = NULL;
 	int outcome;
 

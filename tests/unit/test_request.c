@@ -82,9 +82,26 @@ static void test_every_verb_is_understood(void **state)
 
 		if (verb == REQUEST_DELETE)
 			add_field(&text, "protocol", "udp");
+		if (verb == REQUEST_WHY)
+			strcpy(text.tuple, "udp 10.0.0.2:5353 198.51.100.2:53");
 		assert_int_equal(request_parse(&text, &request, error, sizeof(error)), 0);
 		assert_int_equal(request.verb, verb);
 	}
+}
+
+static void test_why_alone_takes_a_tuple(void **state)
+{
+	struct request_text text = text_of("why");
+	struct request request;
+	char error[128];
+
+	(void)state;
+	assert_int_equal(request_parse(&text, &request, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "why needs a tuple");
+	text = text_of("status");
+	strcpy(text.tuple, "tcp");
+	assert_int_equal(request_parse(&text, &request, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "status takes no tuple");
 }
 
 static void test_only_what_changes_something_is_privileged(void **state)
@@ -358,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_verb_is_understood),
+		cmocka_unit_test(test_why_alone_takes_a_tuple),
 		cmocka_unit_test(test_only_what_changes_something_is_privileged),
 		cmocka_unit_test(test_unknown_command_is_told_from_a_bad_filter),
 		cmocka_unit_test(test_delete_without_filter_is_refused),
