@@ -263,6 +263,29 @@ static void judge_gateway(struct inquiry *inquiry)
 	}
 }
 
+/* What the watch has found. It hurts whoever has sessions there. */
+static void judge_holes(struct inquiry *inquiry)
+{
+	const struct engine *engine = inquiry->engine;
+
+	inquiry->hole_count = snapshot_black_holes(engine, inquiry->holes, FINDING_LIMIT);
+	for (size_t i = 0; i < inquiry->hole_count; i++) {
+		const struct address *destination = &inquiry->holes[i].destination;
+		uint32_t held = tally_held(&engine->destinations, tally_lookup(&engine->destinations, destination));
+
+		if (!inquiry->about || address_equal(destination, inquiry->about))
+			suspect(
+			    inquiry,
+			    (struct suspect){
+				.name = FINDING_MTU_BLACK_HOLE,
+				.count = held ? held : 1,
+				.since_s = (uint32_t)(mono_ms_between(inquiry->holes[i].since, inquiry->now) / 1000),
+				.services = 1,
+				.hole = (uint16_t)i,
+			    });
+	}
+}
+
 /* ---------------------------------------------------------------------- all */
 
 static bool is_hurt(const struct inquiry *inquiry, const struct statistics_entry *entry)
@@ -315,6 +338,7 @@ size_t engine_diagnose(const struct engine *engine, const struct address *about,
 	judge_services(&inquiry);
 	judge_policy(&inquiry);
 	judge_gateway(&inquiry);
+	judge_holes(&inquiry);
 	if (inquiry.blackout)
 		suspect(&inquiry, (struct suspect){
 				      .name = FINDING_TIMED_OUT,

@@ -19,6 +19,7 @@ struct suspect {
 	const struct statistics_entry *entry;
 	uint32_t place;
 	uint8_t hook;
+	uint16_t hole; /* of an mtu-black-hole: its place in the inquiry */
 };
 
 /**
@@ -33,7 +34,8 @@ struct inquiry {
 	struct mono now;
 	uint32_t answering, silent, opened, silent_count, silent_since;
 	bool blackout;
-	size_t count, limit;
+	size_t count, limit, hole_count;
+	struct snapshot_black_hole holes[FINDING_LIMIT];
 	struct suspect suspects[FINDING_LIMIT];
 };
 

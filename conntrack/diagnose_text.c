@@ -244,6 +244,27 @@ static void describe_one_way(const struct suspect *suspect, struct words *text, 
 	say(cure, "a service that is gone, or a firewall before it; harmless where the protocol has no answers");
 }
 
+static void describe_hole(const struct inquiry *inquiry, const struct suspect *suspect, struct words *text,
+			  struct words *cure)
+{
+	const struct snapshot_black_hole *hole = &inquiry->holes[suspect->hole];
+
+	say(text, "%s of %u bytes vanish on the way, without an ICMP error", hole->datagrams ? "datagrams" : "packets",
+	    hole->fails);
+	if (hole->works)
+		say(text, "; those of %u bytes arrive", hole->works);
+	say(text, "; %u %s there now", PLURAL(suspect->count, "session"));
+	if (hole->datagrams)
+		say(cure, "let ICMP fragmentation-needed pass on that path, or send smaller datagrams");
+	else if (strcmp(hole->action, "report") == 0)
+		say(cure, "let ICMP fragmentation-needed pass on that path; here: `black-holes clamp` or `repair`, or "
+			  "tcp option maxseg size set");
+	else
+		say(cure,
+		    "this gateway works around it (black-holes %s); let ICMP fragmentation-needed pass on that path",
+		    hole->action);
+}
+
 /* ----------------------------------------------------- what this gateway refuses */
 
 static void describe_expired(const struct suspect *suspect, struct words *text, struct words *cure)
@@ -357,6 +378,8 @@ static void say_subject(const struct inquiry *inquiry, const struct suspect *sus
 
 	if (suspect->name == FINDING_TABLE_FULL)
 		say(words, "sessions");
+	else if (suspect->name == FINDING_MTU_BLACK_HOLE)
+		say(words, "%s", address_words(&inquiry->holes[suspect->hole].destination, address));
 	else if (suspect->entry == &inquiry->engine->witness->gateway)
 		say(words, "%s", address_words(&suspect->entry->reporter, address));
 	else if (suspect->entry)
@@ -413,6 +436,8 @@ static void describe(const struct inquiry *inquiry, const struct suspect *suspec
 		describe_one_way(suspect, text, cure);
 		break;
 	case FINDING_MTU_BLACK_HOLE:
+		describe_hole(inquiry, suspect, text, cure);
+		break;
 	case FINDING_COUNT:
 		break;
 	}

@@ -90,14 +90,12 @@ void session_count(struct passage *passage)
 static bool is_remarkable(const struct passage *passage, uint8_t list, uint16_t flags)
 {
 	const struct session *session = passage->session;
-	const struct tuple *tuple = &passage->packet.tuple;
 
 	if (session->flags != flags)
 		return true;
 	if (session->list != list)
 		return list <= TIMEOUT_TCP_SYN_RECEIVED || session->list == TIMEOUT_TCP_CLOSE;
-	return tuple->protocol == PROTOCOL_UDP &&
-	       (be16_to_host(tuple->destination.port) == 53 || be16_to_host(tuple->source.port) == 53);
+	return witness_reads(&passage->packet);
 }
 
 /*

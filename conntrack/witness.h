@@ -65,6 +65,13 @@ struct witness {
 struct witness *witness_create(uint32_t capacity, const uint64_t key[2]);
 void witness_destroy(struct witness *witness);
 
+/* Does the witness read every packet like this one? A session of such packets is not lent to anybody. */
+static inline bool witness_reads(const struct packet *packet)
+{
+	return packet->tuple.protocol == PROTOCOL_UDP &&
+	       (be16_to_host(packet->tuple.destination.port) == 53 || be16_to_host(packet->tuple.source.port) == 53);
+}
+
 /* ------------------------------------- events; each does nothing without a witness */
 
 /* The passage's packet has opened its session. */

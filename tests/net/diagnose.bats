@@ -203,6 +203,20 @@ time.sleep(30)'
 	[[ "$(text_of fragmentation-needed)" == *"by 198.51.100.2: at most 1400 bytes pass"* ]]
 }
 
+@test "mtu-black-hole: a narrow link whose router may not say so" {
+	gateway_with
+	in_server nft 'table ip mute { chain output { type filter hook output priority 0; icmp type destination-unreachable drop; }; }'
+	start sink far nc -l -k 89
+	start upload client "$PYTHON" -c 'import socket
+talk = socket.create_connection(("203.0.113.2", 89))
+talk.sendall(bytes(300000))'
+	wait_for 20 found "mtu-black-hole 203.0.113.2 1"
+	[[ "$(text_of mtu-black-hole)" == "packets of "*" bytes vanish on the way, without an ICMP error"* ]]
+	stop upload KILL
+	stop sink
+	in_server nft delete table ip mute
+}
+
 @test "unreachable: a router says that the host is not there" {
 	gateway_with
 	for _ in 1 2; do
