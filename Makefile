@@ -146,7 +146,7 @@ demo: deps
 	@BUILD=$(BUILD) tests/demo
 
 bench: deps
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/bench_sessions
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/bench_sessions $(BUILD)/tests/bench/bench_witness
 	@BUILD=$(BUILD) tests/bench/run
 
 # NET=1: the tests in namespaces too, with the sanitized daemon.

@@ -52,7 +52,7 @@ void witness_destroy(struct witness *witness)
 struct witness_parties witness_parties_of(const struct address *source, const struct endpoint *destination,
 					  uint8_t protocol)
 {
-	struct witness_parties parties = { *source, *destination, protocol };
+	struct witness_parties parties = { .source = *source, .service = *destination, .protocol = protocol };
 
 	/* A query has an identifier where others have ports: it is the address that is asked. */
 	return protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6 ? witness_whole(&parties) : parties;
@@ -73,20 +73,24 @@ struct witness_parties witness_whole(const struct witness_parties *parties)
 					 .service = { .address = parties->service.address } };
 }
 
-struct statistics_entry *witness_source(struct engine *engine, const struct witness_parties *parties)
+struct statistics_entry *witness_source(struct engine *engine, struct witness_parties *parties)
 {
 	struct endpoint who = { .address = tally_key(&parties->source) };
 
-	return statistics_open(&engine->witness->sources, &who, 0, engine->now);
+	if (!parties->of_source)
+		parties->of_source = statistics_open(&engine->witness->sources, &who, 0, engine->now);
+	return parties->of_source;
 }
 
-struct statistics_entry *witness_service(struct engine *engine, const struct witness_parties *parties)
+struct statistics_entry *witness_service(struct engine *engine, struct witness_parties *parties)
 {
-	return statistics_open(&engine->witness->services, &parties->service, parties->protocol, engine->now);
+	if (!parties->of_service)
+		parties->of_service =
+		    statistics_open(&engine->witness->services, &parties->service, parties->protocol, engine->now);
+	return parties->of_service;
 }
 
-struct statistics_entry *witness_count(struct engine *engine, const struct witness_parties *parties,
-				       enum statistic statistic)
+struct statistics_entry *witness_count(struct engine *engine, struct witness_parties *parties, enum statistic statistic)
 {
 	struct statistics_entry *service = witness_service(engine, parties);
 
@@ -95,8 +99,7 @@ struct statistics_entry *witness_count(struct engine *engine, const struct witne
 	return service;
 }
 
-struct statistics_entry *witness_blame(struct engine *engine, const struct witness_parties *parties,
-				       enum statistic statistic)
+struct statistics_entry *witness_blame(struct engine *engine, struct witness_parties *parties, enum statistic statistic)
 {
 	struct statistics_entry *service = witness_service(engine, parties), *source = witness_source(engine, parties);
 
@@ -108,7 +111,7 @@ struct statistics_entry *witness_blame(struct engine *engine, const struct witne
 	return service;
 }
 
-void witness_take_back(struct engine *engine, const struct witness_parties *parties, enum statistic statistic)
+void witness_take_back(struct engine *engine, struct witness_parties *parties, enum statistic statistic)
 {
 	statistics_take_back(witness_source(engine, parties), statistic, engine->now);
 	statistics_take_back(witness_service(engine, parties), statistic, engine->now);

@@ -103,11 +103,15 @@ void witness_tick(struct engine *engine, unsigned int budget);
 
 /* ----------------------------------------------------- between the witness's files */
 
-/* Where a session goes, and what it counts under: a service, or a whole address. */
+/**
+ * struct witness_parties - where a session goes, and what it counts under: a service, or a whole address
+ * @of_source, @of_service: their entries once they were asked for; no other party's may be opened meanwhile
+ */
 struct witness_parties {
 	struct address source;
 	struct endpoint service;
 	uint8_t protocol;
+	struct statistics_entry *of_source, *of_service;
 };
 
 /* The parties of a packet that asks; @destination after translation. */
@@ -119,12 +123,12 @@ struct witness_parties witness_parties_of_session(const struct engine *engine, u
 struct witness_parties witness_whole(const struct witness_parties *parties);
 
 /* One more under both; return: the service's entry, valid until the next call. */
-struct statistics_entry *witness_count(struct engine *engine, const struct witness_parties *parties,
+struct statistics_entry *witness_count(struct engine *engine, struct witness_parties *parties,
 				       enum statistic statistic);
 /* A failure: as above, and each is noted as the other's peer. */
-struct statistics_entry *witness_blame(struct engine *engine, const struct witness_parties *parties,
+struct statistics_entry *witness_blame(struct engine *engine, struct witness_parties *parties,
 				       enum statistic statistic);
-void witness_take_back(struct engine *engine, const struct witness_parties *parties, enum statistic statistic);
+void witness_take_back(struct engine *engine, struct witness_parties *parties, enum statistic statistic);
 
 /* Is that failure of that connection new? From now on it is not. */
 bool witness_is_new(struct witness *witness, const struct tuple *tuple, enum statistic statistic, struct mono now);
@@ -132,9 +136,9 @@ bool witness_is_new(struct witness *witness, const struct tuple *tuple, enum sta
 bool witness_was_seen(const struct witness *witness, const struct tuple *tuple, enum statistic statistic,
 		      struct mono now);
 
-/* The entries of both; valid until the next call. */
-struct statistics_entry *witness_source(struct engine *engine, const struct witness_parties *parties);
-struct statistics_entry *witness_service(struct engine *engine, const struct witness_parties *parties);
+/* The entries of both. */
+struct statistics_entry *witness_source(struct engine *engine, struct witness_parties *parties);
+struct statistics_entry *witness_service(struct engine *engine, struct witness_parties *parties);
 
 /* A broadcast or multicast address? */
 bool witness_is_many(const struct engine *engine, const struct address *address);

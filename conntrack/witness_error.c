@@ -173,12 +173,12 @@ static void note_report(struct statistics_entry *entry, const struct passage *pa
 	}
 }
 
-static void count_error(struct passage *passage, const struct witness_parties *parties, const struct tuple *tuple,
+static void count_error(struct passage *passage, struct witness_parties *parties, const struct tuple *tuple,
 			enum statistic statistic)
 {
 	struct engine *engine = passage->engine;
 	struct witness_parties whole = witness_whole(parties);
-	const struct witness_parties *concerned = statistic == STATISTIC_REFUSED ? parties : &whole;
+	struct witness_parties *concerned = statistic == STATISTIC_REFUSED ? parties : &whole;
 
 	/* Each probe of a hop is one; a failure counts once for its connection. */
 	if (statistic == STATISTIC_TTL_PROBES)

@@ -18,7 +18,7 @@ static bool is_probe(const struct pending_question *question)
 }
 
 /* Some protocols never answer: tftp's discard, traps, syslog, flow records, metrics. */
-static bool expects_no_answer(const struct witness_parties *parties)
+static bool expects_no_answer(struct witness_parties *parties)
 {
 	static const uint16_t ports[] = { 9, 162, 514, 2055, 4739, 6343, 8125, 9995, 9996, 12201, 25826 };
 	uint16_t port = be16_to_host(parties->service.port);
@@ -30,7 +30,7 @@ static bool expects_no_answer(const struct witness_parties *parties)
 }
 
 static bool is_one_way(const struct engine *engine, const struct pending_question *question,
-		       const struct witness_parties *parties)
+		       struct witness_parties *parties)
 {
 	const struct session *session = table_session(&engine->table, question->session);
 
@@ -46,7 +46,7 @@ static bool is_one_way(const struct engine *engine, const struct pending_questio
 
 /* What the silence so far amounts to; STATISTIC_COUNT: nothing yet. */
 static enum statistic judge_silence(const struct engine *engine, const struct pending_question *question,
-				    const struct witness_parties *parties)
+				    struct witness_parties *parties)
 {
 	if (question->explained || question->judged || is_probe(question))
 		return STATISTIC_COUNT;
@@ -63,8 +63,7 @@ static enum statistic judge_silence(const struct engine *engine, const struct pe
 	return STATISTIC_COUNT;
 }
 
-static void count_opened(struct engine *engine, struct pending_question *question,
-			 const struct witness_parties *parties)
+static void count_opened(struct engine *engine, struct pending_question *question, struct witness_parties *parties)
 {
 	if (question->first)
 		witness_count(engine, parties, STATISTIC_OPENED);
