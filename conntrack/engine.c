@@ -138,6 +138,9 @@ static bool settles_early(const struct passage *passage)
 {
 	enum hook hook = passage->session->flags & SESSION_LOCAL ? HOOK_INPUT : HOOK_FORWARD;
 
+	/* What dies of its TTL between here and forward must not act on its session. */
+	if (hook == HOOK_FORWARD && passage->packet.ttl <= 1)
+		return false;
 	return passage->session->flags & SESSION_CONFIRMED && session_ct_state(passage) == CT_STATE_ESTABLISHED &&
 	       !session_translates_source(passage->session, passage->direction) &&
 	       judge_established(passage, HOOK_PREROUTING) && judge_established(passage, hook) &&

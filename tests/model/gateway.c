@@ -186,6 +186,11 @@ static struct address destination_of(const struct wire *wire)
 	return wire->family == FAMILY_IPV4 ? address_from_ipv4(wire->bytes + 16) : address_from_ipv6(wire->bytes + 24);
 }
 
+static uint8_t ttl_of(const struct wire *wire)
+{
+	return wire->bytes[wire->family == FAMILY_IPV4 ? 8 : 7];
+}
+
 struct gateway_verdict gateway_send(struct gateway *gateway, uint32_t iif, struct wire *wire)
 {
 	struct packet_meta meta = { .iif = iif };
@@ -201,11 +206,13 @@ struct gateway_verdict gateway_send(struct gateway *gateway, uint32_t iif, struc
 	}
 	if (!stays)
 		meta.oif = route(gateway, &destination);
-	if (verdict.reason == REASON_NONE && !verdict.settled)
+	/* The kernel looks at the TTL between routing and the forward hook. */
+	result.expired = iif && !stays && verdict.reason == REASON_NONE && ttl_of(wire) <= 1;
+	if (verdict.reason == REASON_NONE && !verdict.settled && !result.expired)
 		verdict = through(gateway, &meta, !iif ? HOOK_OUTPUT : stays ? HOOK_INPUT : HOOK_FORWARD, wire);
 	keep_answers(gateway);
 	result.reason = verdict.reason;
 	result.rule = verdict.rule;
-	result.oif = verdict.reason == REASON_NONE ? meta.oif : 0;
+	result.oif = verdict.reason == REASON_NONE && !result.expired ? meta.oif : 0;
 	return result;
 }

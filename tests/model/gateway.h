@@ -38,11 +38,13 @@ struct gateway {
 /**
  * struct gateway_verdict - what became of a packet in all its hooks
  * @oif: where it leaves; 0: it stays, or was dropped
+ * @expired: its TTL ended here: the kernel drops it behind prerouting
  */
 struct gateway_verdict {
 	enum reason reason;
 	uint32_t rule;
 	uint32_t oif;
+	bool expired;
 };
 
 /* An interface in words: NAME=ADDRESS/LENGTH[,ADDRESS/LENGTH...]. False: it cannot be read. */

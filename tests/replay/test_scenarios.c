@@ -167,6 +167,7 @@ static void play_packet(char **words, size_t count)
 {
 	static struct wire wire, before;
 	const struct link *iif = gateway_find_link(&play.gateway, words[0]);
+	const char *reason;
 	size_t arrow = 1;
 
 	while (arrow < count && strcmp(words[arrow], "=>") != 0)
@@ -181,13 +182,14 @@ static void play_packet(char **words, size_t count)
 	play.verdict = gateway_send(&play.gateway, iif ? iif->index : 0, &wire);
 	words += arrow + 1;
 	count -= arrow + 1;
+	reason = play.verdict.expired ? "ttl-exceeded" : reason_key(play.verdict.reason);
 	if (strcmp(words[0], "drop") == 0) {
-		if (count != 2 || strcmp(words[1], reason_key(play.verdict.reason)) != 0)
-			FAIL("expected drop %s, got %s", count > 1 ? words[1] : "", reason_key(play.verdict.reason));
+		if (count != 2 || strcmp(words[1], reason) != 0)
+			FAIL("expected drop %s, got %s", count > 1 ? words[1] : "", reason);
 		return;
 	}
-	if (play.verdict.reason != REASON_NONE)
-		FAIL("dropped: %s", reason_key(play.verdict.reason));
+	if (play.verdict.reason != REASON_NONE || play.verdict.expired)
+		FAIL("dropped: %s", reason);
 	if (strcmp(words[0], link_name(play.verdict.oif)) != 0)
 		FAIL("leaves by %s", link_name(play.verdict.oif));
 	expect_packet(words + 1, count - 1, &wire, &before);
