@@ -265,26 +265,10 @@ static enum reason continue_session(struct passage *passage)
 	return REASON_NONE;
 }
 
-/* What a gateway does not pass on: advice between a host and its own routers (REQUIREMENTS). */
-static bool is_link_advice(const struct packet *packet)
-{
-	if (packet->tuple.protocol != PROTOCOL_ICMP || !packet_is_icmp(packet))
-		return false;
-	switch (packet->icmp.type) {
-	case ICMP4_TYPE_ROUTER_ADVERTISEMENT:
-	case ICMP4_TYPE_ROUTER_SOLICITATION:
-	case ICMP4_TYPE_MASK:
-	case ICMP4_TYPE_MASK_REPLY:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Forward, input and output: every packet that prerouting did not settle. */
 static enum reason process_settling(struct passage *passage)
 {
-	if (passage->meta->hook == HOOK_FORWARD && is_link_advice(&passage->packet))
+	if (passage->meta->hook == HOOK_FORWARD && icmp_is_link_advice(&passage->packet))
 		return REASON_ICMP_FORBIDDEN;
 	if (passage->notrack)
 		return pass_untracked(passage);

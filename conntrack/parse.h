@@ -104,4 +104,20 @@ static inline uint8_t icmp_request_type(uint8_t protocol, uint8_t type)
 	return type == ICMP4_TYPE_ECHO_REPLY ? ICMP4_TYPE_ECHO : (uint8_t)(type - 1);
 }
 
+/* What a gateway does not pass on: advice between a host and its own routers (REQUIREMENTS). */
+static inline bool icmp_is_link_advice(const struct packet *packet)
+{
+	if (packet->tuple.protocol != PROTOCOL_ICMP || !packet_is_icmp(packet))
+		return false;
+	switch (packet->icmp.type) {
+	case ICMP4_TYPE_ROUTER_ADVERTISEMENT:
+	case ICMP4_TYPE_ROUTER_SOLICITATION:
+	case ICMP4_TYPE_MASK:
+	case ICMP4_TYPE_MASK_REPLY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 #endif

@@ -47,6 +47,13 @@ bool scenario_text_duration(const char *text, uint64_t *ms)
 	return true;
 }
 
+void scenario_text_join(char *const *words, size_t count, char *text, size_t size)
+{
+	*text = '\0';
+	for (size_t i = 0; i < count; i++)
+		snprintf(text + strlen(text), size - strlen(text), i ? " %s" : "%s", words[i]);
+}
+
 bool variables_set(struct variables *variables, const char *name, const char *value)
 {
 	const struct variable *known = find(variables, name, strlen(name));

@@ -44,6 +44,9 @@ size_t scenario_text_read(const char *pattern, struct scenario **list);
 /* 2h4m, 119s, 500ms; false: not a duration. */
 bool scenario_text_duration(const char *text, uint64_t *ms);
 
+/* The words with a space between them, as much as fits. */
+void scenario_text_join(char *const *words, size_t count, char *text, size_t size);
+
 /* False: there is no room. */
 bool variables_set(struct variables *variables, const char *name, const char *value);
 

@@ -228,19 +228,12 @@ static void play_answer(char **words, size_t count)
 	memmove(gateway->answers, gateway->answers + 1, gateway->answer_count * sizeof(gateway->answers[0]));
 }
 
-static void join_words(char **words, size_t count, char *text, size_t size)
-{
-	*text = '\0';
-	for (size_t i = 0; i < count; i++)
-		snprintf(text + strlen(text), size - strlen(text), i ? " %s" : "%s", words[i]);
-}
-
 static void play_by(char **words, size_t count)
 {
 	struct rule_place place = { 0 };
 	char text[256];
 
-	join_words(words + 1, count - 1, text, sizeof(text));
+	scenario_text_join(words + 1, count - 1, text, sizeof(text));
 	if (play.verdict.rule != RULE_NONE)
 		place = ruleset_rule_place(play.gateway.configuration->ruleset, play.verdict.rule);
 	if (!place.text || !strstr(place.text, text))
@@ -326,7 +319,7 @@ static void play_alert(char **words, size_t count)
 	const char *latest = "none";
 	char text[256];
 
-	join_words(words + 2, count - 2, text, sizeof(text));
+	scenario_text_join(words + 2, count - 2, text, sizeof(text));
 	for (size_t i = 1; i <= kept; i++) {
 		const struct effect *effect = &gateway->alerts[(gateway->alert_count - i) % GATEWAY_ALERTS];
 
