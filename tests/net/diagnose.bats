@@ -44,6 +44,7 @@ teardown_file() { topology_down; }
 teardown() {
 	explain
 	[[ -n "${BATS_TEST_COMPLETED:-}" ]] || control diagnose || true
+	in_server nft delete table ip mute 2>/dev/null || true
 	gateway_stop || true
 }
 
@@ -207,14 +208,15 @@ time.sleep(30)'
 	gateway_with
 	in_server nft 'table ip mute { chain output { type filter hook output priority 0; icmp type destination-unreachable drop; }; }'
 	start sink far nc -l -k 89
-	start upload client "$PYTHON" -c 'import socket
+	# Not the client that has just been told what passes.
+	start upload client2 "$PYTHON" -c 'import socket, struct
 talk = socket.create_connection(("203.0.113.2", 89))
+talk.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 talk.sendall(bytes(300000))'
 	wait_for 20 found "mtu-black-hole 203.0.113.2 1"
 	[[ "$(text_of mtu-black-hole)" == "packets of "*" bytes vanish on the way, without an ICMP error"* ]]
 	stop upload KILL
 	stop sink
-	in_server nft delete table ip mute
 }
 
 @test "unreachable: a router says that the host is not there" {
