@@ -90,12 +90,15 @@ static void rewrite(struct passage *passage, const struct tuple *to)
 	bool last = passage->meta->hook != HOOK_PREROUTING || passage->settled;
 	bool clamped = last && clamp(passage, unfinished);
 	bool moved = to != &passage->packet.tuple && !tuple_same_ends(to, &passage->packet.tuple);
+	bool hidden = moved && !address_equal(&to->source.address, &passage->packet.tuple.source.address);
 
 	passage->engine->counters.mss_clamped += clamped;
 	if (moved)
 		rewrite_tuple(&passage->packet, to, unfinished);
 	else if (clamped && unfinished)
 		rewrite_finish_checksum(&passage->packet);
+	if (hidden)
+		identification_renew(&passage->engine->identifications, &passage->packet);
 	passage->rewritten |= moved || clamped;
 }
 

@@ -9,6 +9,7 @@
 #include "conntrack/alerts.h"
 #include "conntrack/followers.h"
 #include "conntrack/held_syns.h"
+#include "conntrack/identification.h"
 #include "conntrack/mapping.h"
 #include "conntrack/outbox.h"
 #include "conntrack/path_mtu.h"
@@ -52,6 +53,7 @@ struct engine {
 	struct outbox outbox;
 	struct held_syns held_syns;
 	struct recent recent;
+	struct identifications identifications;
 	struct pressure pressure;
 	struct alerts alerts;
 	struct untracked untracked;
@@ -64,6 +66,8 @@ struct engine {
 	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */
 	struct link *links;
 	struct link_table link_table;
+	struct listener *listeners;
+	size_t listener_count;
 	uint64_t random[4];
 	char place_files[PLACE_FILES][PLACE_FILE_SIZE];
 	struct mono now; /* of the call in progress, for questions that rules ask */
@@ -158,6 +162,11 @@ void fastpath_regain(struct engine *engine, uint32_t index);
 void fastpath_recall(struct engine *engine, uint32_t index);
 /* Regains the next few lent sessions, recalls the silent among them. */
 void fastpath_sweep(struct engine *engine);
+
+/* ------------------------------------------------------------ reservations.c */
+
+/* Puts in force which ports no mapping gets. Return: 0, or -ENOMEM: then the old ones stay. */
+int reservations_apply(struct engine *engine, const struct prefilter *prefilter);
 
 /* ------------------------------------------------------------------ create.c */
 

@@ -27,7 +27,7 @@ static uint32_t entered_mapping(const struct engine *engine, const struct sessio
 	struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
 	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 
-	return mapping_lookup_external(engine->mappings, original.protocol, &original.destination, &reply.destination);
+	return mapping_lookup_owner(engine->mappings, original.protocol, &original.destination, &reply.destination);
 }
 
 /* May @peer, an endpoint outside, send to @external, which @mapping has? */
@@ -90,14 +90,14 @@ uint32_t enter_lookup(const struct passage *passage)
 	/* A query's destination is no identifier: nothing asks for a host's. */
 	if (tuple->protocol == PROTOCOL_ICMP || tuple->protocol == PROTOCOL_ICMPV6)
 		return MAPPING_NONE;
-	mapping = mapping_lookup_external(mappings, tuple->protocol, &tuple->destination, &tuple->source);
+	mapping = mapping_lookup_owner(mappings, tuple->protocol, &tuple->destination, &tuple->source);
 	if (mapping != MAPPING_NONE)
 		return mapping;
 	own = own_mapping(passage);
 	if (own == MAPPING_NONE)
 		return MAPPING_NONE;
 	external = mapping_external(mappings, own);
-	return mapping_lookup_external(mappings, tuple->protocol, &tuple->destination, &external);
+	return mapping_lookup_owner(mappings, tuple->protocol, &tuple->destination, &external);
 }
 
 /* Does the packet claim to come from an external endpoint of ours? Those are used here and nowhere else. */
@@ -106,8 +106,7 @@ static bool is_spoofed(const struct passage *passage)
 	const struct mappings *mappings = passage->engine->mappings;
 	const struct tuple *tuple = &passage->original;
 
-	return mapping_lookup_external(mappings, tuple->protocol, &tuple->source, &tuple->destination) !=
-		   MAPPING_NONE &&
+	return mapping_lookup_owner(mappings, tuple->protocol, &tuple->source, &tuple->destination) != MAPPING_NONE &&
 	       !mappings_of_host(mappings, &tuple->source.address);
 }
 

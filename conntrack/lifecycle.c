@@ -55,6 +55,7 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	memcpy(engine->random, secrets->seed, sizeof(engine->random));
 	engine->random[0] |= 1; /* the generator's one dead state is all zeros */
 	untracked_init(&engine->untracked, secrets->hash_key);
+	identifications_init(&engine->identifications, secrets->hash_key);
 	engine->mappings = mappings_create(&limits, secrets->hash_key, settings->port_hold_ms);
 	engine->witness = witness_create(settings->capacity, secrets->hash_key);
 	engine->path_mtus = path_mtus_create(PATH_MTU_ENTRIES, secrets->hash_key);
@@ -88,39 +89,8 @@ void engine_destroy(struct engine *engine)
 	pathwatch_destroy(engine->pathwatch);
 	recent_fini(&engine->recent);
 	free(engine->links);
+	free(engine->listeners);
 	free(engine);
-}
-
-/*
- * Ports that destination rules forward belong to them: no mapping gets one, or a
- * client inside could take over what is forwarded (port shadowing, CVE-2021-3773).
- */
-static int reserve_forwarded(struct engine *engine, const struct prefilter *prefilter)
-{
-	struct pool_reservation *list = calloc(prefilter->match_count + 1, sizeof(*list));
-	size_t count = 0;
-	int error;
-
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < prefilter->match_count; i++) {
-		const struct prefilter_match *match = &prefilter->matches[i];
-
-		/* A rule for whole addresses, without ports, would leave nothing to map. */
-		if (!match->has_protocol || (!match->port_first && !match->port_last))
-			continue;
-		list[count] = (struct pool_reservation){
-			.protocol = match->protocol,
-			.first = match->port_first,
-			.last = match->port_last,
-		};
-		if (match->has_destination && address_equal(&match->destination_first, &match->destination_last))
-			list[count].address = match->destination_first;
-		count++;
-	}
-	error = mappings_set_reservations(engine->mappings, list, count);
-	free(list);
-	return error;
 }
 
 int engine_apply(struct engine *engine, struct configuration *configuration, struct mono now)
@@ -128,7 +98,7 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
 	int error = follow_prepare(engine, configuration->ruleset);
 
 	if (!error)
-		error = reserve_forwarded(engine, ruleset_prefilter(configuration->ruleset));
+		error = reservations_apply(engine, ruleset_prefilter(configuration->ruleset));
 	if (error)
 		return error;
 	engine_recall_all(engine, now);

@@ -281,6 +281,7 @@ uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *d
 	mappings->count++;
 	mappings->unowned += is_unowned(mapping);
 	mappings->bound += mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+	mapping_own_port(mappings, index);
 	tell_destination(mappings, mapping, peer, true);
 	return index;
 }
@@ -328,6 +329,7 @@ static void remove_mapping(struct mappings *mappings, uint32_t index)
 	while (*link != index)
 		link = &mappings->list[*link].next_external;
 	*link = mapping->next_external;
+	mapping_disown_port(mappings, index);
 	if (mapping->owns_port)
 		pools_release(&mappings->pools, pool_of(mappings, mapping), be16_to_host(mapping->external.port));
 	mappings->unowned -= is_unowned(mapping);

@@ -155,6 +155,13 @@ void mapping_cancel(struct mappings *mappings, uint32_t index, const struct endp
 uint32_t mapping_lookup_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
 				 const struct endpoint *peer);
 
+/*
+ * The same for a peer that no mapping is bound to: the first mapping that got the port, bound to whomever.
+ * Whether the peer may use it is the filtering's business.
+ */
+uint32_t mapping_lookup_owner(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
+			      const struct endpoint *peer);
+
 /* The same from inside; of several on different external addresses, the newest. */
 uint32_t mapping_lookup_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
 				 const struct endpoint *peer);

@@ -116,6 +116,10 @@ uint32_t mapping_match_internal(const struct mappings *mappings, uint32_t index,
 uint32_t mapping_find_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
 			       enum behaviour behaviour, const struct endpoint *peer);
 
+/* A mapping that is bound to a peer comes or goes: strangers find it by its port (mapping_owner.c). */
+void mapping_own_port(struct mappings *mappings, uint32_t index);
+void mapping_disown_port(struct mappings *mappings, uint32_t index);
+
 /* Is there room for one mapping more? */
 bool mappings_have_room(const struct mappings *mappings);
 

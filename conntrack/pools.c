@@ -64,8 +64,9 @@ int pools_init(struct pools *pools, uint32_t limit, const uint64_t key[2])
 	pools->list = calloc(limit, sizeof(*pools->list));
 	pools->ports = calloc(limit, sizeof(*pools->ports));
 	pools->shares = calloc(limit, sizeof(*pools->shares));
+	pools->owners = calloc(limit, sizeof(*pools->owners));
 	pools->buckets = malloc(buckets * sizeof(*pools->buckets));
-	if (!pools->list || !pools->ports || !pools->shares || !pools->buckets) {
+	if (!pools->list || !pools->ports || !pools->shares || !pools->owners || !pools->buckets) {
 		pools_fini(pools);
 		return -ENOMEM;
 	}
@@ -78,6 +79,7 @@ void pools_fini(struct pools *pools)
 	free(pools->list);
 	free(pools->ports);
 	free(pools->shares);
+	free(pools->owners);
 	free(pools->buckets);
 	free(pools->reservations);
 	*pools = (struct pools){ 0 };
@@ -107,6 +109,14 @@ static void reckon_span(struct pools *pools, uint32_t index)
 	pressure_update(&pool->pressure, pools->ports[index].used, pool->span);
 }
 
+/* 0.0.0.0 stands for every address of IPv4, :: for every one. */
+static bool applies(const struct address *reserved, const struct address *address)
+{
+	if (address_is_unspecified(reserved))
+		return !address_is_ipv4(reserved) || address_is_ipv4(address);
+	return address_equal(reserved, address);
+}
+
 static void reserve_ports(struct pools *pools, uint32_t index)
 {
 	const struct pool *pool = &pools->list[index];
@@ -118,7 +128,7 @@ static void reserve_ports(struct pools *pools, uint32_t index)
 		const struct pool_reservation *entry = &pools->reservations[i];
 
 		if (entry->protocol == pool->protocol && entry->first <= entry->last &&
-		    (address_is_unspecified(&entry->address) || address_equal(&entry->address, &pool->address)))
+		    applies(&entry->address, &pool->address))
 			ports_reserve(&pools->ports[index], entry->first, entry->last);
 	}
 }

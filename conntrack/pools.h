@@ -52,6 +52,7 @@ struct pools {
 	struct pool *list;
 	struct ports *ports;		 /* of each pool */
 	uint16_t (*shares)[PORTS_COUNT]; /* mappings beyond the first, by port; untouched until ports are overloaded */
+	uint32_t (*owners)[PORTS_COUNT]; /* by port, 1 + the mapping that has it for some peers only; else untouched */
 	uint32_t *buckets;
 	uint32_t bucket_mask;
 	uint64_t key[2];

@@ -17,6 +17,7 @@
 #include "daemon/files.h"
 #include "daemon/kernel_table.h"
 #include "daemon/links.h"
+#include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/shell.h"
 
@@ -101,6 +102,20 @@ static int put_in_force(struct shell *shell, struct configuration *configuration
 	return 0;
 }
 
+void shell_read_listeners(struct shell *shell)
+{
+	const struct listener *list;
+	size_t count;
+	int changed = listeners_read(shell->listeners, &list, &count);
+
+	if (changed > 0)
+		changed = engine_set_listeners(shell->engine, list, count);
+	if (changed < 0) {
+		errno = -changed;
+		log_write(LOG_LEVEL_WARNING, "cannot tell which ports this machine serves itself: %m");
+	}
+}
+
 static int reload(struct shell *shell, char **message)
 {
 	struct configuration *configuration = load_replacement(shell, message);
@@ -118,6 +133,7 @@ static int reload(struct shell *shell, char **message)
 	configuration_destroy(shell->configuration);
 	shell->configuration = configuration;
 	shell->reloads++;
+	shell_read_listeners(shell);
 	effects_drain(shell);
 	return 0;
 }

@@ -20,6 +20,7 @@ struct fastpath;
 struct inject;
 struct kernel_table;
 struct links;
+struct listeners;
 struct routes;
 
 /**
@@ -36,6 +37,7 @@ struct shell {
 	struct engine *engine;
 	struct configuration *configuration;
 	struct links *links;
+	struct listeners *listeners;
 	struct routes *routes;
 	struct kernel_table *kernel_table;
 	struct queue *queue;
@@ -47,7 +49,7 @@ struct shell {
 	const char *config_path;
 	struct mono started;
 	uint32_t reloads;
-	struct loop_timer *tick, *watchdog;
+	struct loop_timer *tick, *watchdog, *ask_listeners;
 	struct loop_signal *signals[SHELL_SIGNALS];
 	uint64_t watchdog_ms;
 };
@@ -71,5 +73,8 @@ int shell_reload(struct shell *shell, char **message);
  * Return: 0 when a reload would take it, -EINVAL when not.
  */
 int shell_check(const struct shell *shell, char **message);
+
+/* Asks for the machine's own services; new mappings then leave their ports alone. */
+void shell_read_listeners(struct shell *shell);
 
 #endif

@@ -22,6 +22,7 @@
 #include "daemon/inject.h"
 #include "daemon/kernel_table.h"
 #include "daemon/links.h"
+#include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
@@ -32,7 +33,8 @@
 #define DEFAULT_CONFIG "/etc/sluice/sluice.conf"
 #define EXIT_USAGE 2
 #define TICK_MS 100u
-#define TICK_BUDGET 4096u /* sessions looked at in one go: well under a millisecond */
+#define LISTENERS_MS 2000u /* so long may a new service wait until its port is its own */
+#define TICK_BUDGET 4096u  /* sessions looked at in one go: well under a millisecond */
 
 struct options {
 	const char *config;
@@ -163,6 +165,14 @@ static void shell_tick(void *context)
 	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
 }
 
+static void shell_ask_listeners(void *context)
+{
+	struct shell *shell = context;
+
+	shell_read_listeners(shell);
+	loop_timer_start(shell->ask_listeners, LISTENERS_MS);
+}
+
 static void shell_watchdog(void *context)
 {
 	struct shell *shell = context;
@@ -250,6 +260,9 @@ static int start_engine(struct shell *shell)
 	error = routes_create(&shell->routes);
 	if (error)
 		return start_failed("routes", error);
+	error = listeners_create(&shell->listeners);
+	if (error)
+		return start_failed("questions about sockets", error);
 	engine_set_oracle(shell->engine, &(struct oracle){ .context = shell, .route_interface = ask_route });
 	error = engine_apply(shell->engine, shell->configuration, now);
 	if (!error)
@@ -289,10 +302,11 @@ static int start_loop(struct shell *shell)
 		return start_failed("interfaces", error);
 	shell->tick = loop_timer_create(shell->loop, shell_tick, shell);
 	shell->watchdog = loop_timer_create(shell->loop, shell_watchdog, shell);
+	shell->ask_listeners = loop_timer_create(shell->loop, shell_ask_listeners, shell);
 	for (unsigned int i = 0; i < SHELL_SIGNALS; i++)
 		shell->signals[i] =
 		    loop_signal_create(shell->loop, (const int[]){ SIGTERM, SIGINT, SIGHUP }[i], shell_signal, shell);
-	if (!shell->tick || !shell->watchdog || !shell->signals[SHELL_SIGNALS - 1])
+	if (!shell->tick || !shell->watchdog || !shell->ask_listeners || !shell->signals[SHELL_SIGNALS - 1])
 		return start_failed("event loop", -ENOMEM);
 	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
 		shell->watchdog_ms = watchdog_us / 2000 + 1;
@@ -396,6 +410,7 @@ static int shell_start(struct shell *shell, const struct options *options)
 		log_write(LOG_LEVEL_WARNING, "reloads will fail: the daemon's user cannot read %s: %m",
 			  shell->config_path);
 	shell_tick(shell);
+	shell_ask_listeners(shell);
 	if (shell->watchdog_ms)
 		shell_watchdog(shell);
 	effects_announce(shell, "start", false, shell->config_path, "sluiced " SLUICE_VERSION);
@@ -420,10 +435,12 @@ static void shell_stop(struct shell *shell)
 	inject_destroy(shell->inject);
 	engine_destroy(shell->engine);
 	routes_destroy(shell->routes);
+	listeners_destroy(shell->listeners);
 	links_destroy(shell->links);
 	for (unsigned int i = 0; i < SHELL_SIGNALS; i++)
 		loop_signal_destroy(shell->signals[i]);
 	loop_timer_destroy(shell->watchdog);
+	loop_timer_destroy(shell->ask_listeners);
 	loop_timer_destroy(shell->tick);
 	loop_destroy(shell->loop);
 	configuration_destroy(shell->configuration);

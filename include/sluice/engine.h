@@ -58,6 +58,25 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
  */
 int engine_set_links(struct engine *engine, const struct link_table *links, struct mono now);
 
+/**
+ * struct listener - a port that a program on this machine serves
+ * @address: unspecified: on every address, of IPv4 only when it is 0.0.0.0
+ * @port: host order
+ */
+struct listener {
+	struct address address;
+	uint8_t protocol;
+	uint16_t port;
+};
+
+/**
+ * engine_set_listeners() - hand over the machine's own services, whole
+ *
+ * Copied. No new mapping gets one of their ports; one that has it keeps it.
+ * Return: 0, or -ENOMEM: then the old list stays.
+ */
+int engine_set_listeners(struct engine *engine, const struct listener *list, size_t count);
+
 /* Questions only the shell can answer (routes); NULL members are allowed. Copied. */
 void engine_set_oracle(struct engine *engine, const struct oracle *oracle);
 

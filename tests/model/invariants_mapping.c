@@ -48,7 +48,7 @@ static uint32_t entered(const struct engine *engine, uint32_t index)
 		return MAPPING_NONE;
 	original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
 	reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
-	return mapping_lookup_external(engine->mappings, original.protocol, &original.destination, &reply.destination);
+	return mapping_lookup_owner(engine->mappings, original.protocol, &original.destination, &reply.destination);
 }
 
 /* How many announced endpoints it holds. */
