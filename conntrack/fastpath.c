@@ -51,6 +51,9 @@ static bool is_fit(const struct engine *engine, const struct session *session)
 	const unsigned int wanted = SESSION_CONFIRMED | SESSION_ASSURED;
 	const unsigned int unwanted = SESSION_LOCAL | SESSION_FOLLOWED | SESSION_WATCHED | SESSION_LENT;
 
+	/* While it is under suspicion, every acknowledgement counts. */
+	if (session->flags & SESSION_WATCHED && session_protocol(session) == PROTOCOL_TCP)
+		return false;
 	return engine->settings.fastpath && engine->fastpath.slots &&
 	       (session->flags & (wanted | unwanted)) == wanted &&
 	       track_may_lend(session_protocol(session), &session->track) && !is_dns(engine, session);

@@ -194,6 +194,9 @@ static void count_repeat(struct passage *passage, struct watch *watch)
 
 	if (watch->repeats < UINT8_MAX)
 		watch->repeats++;
+	/* One repetition is nothing; from the second on, the acknowledgements must be seen as well. */
+	if (passage->session->flags & SESSION_LENT && (watch->repeats > 1 || hole))
+		fastpath_recall(passage->engine, passage->index);
 	if (watch->dismissed)
 		return;
 	if (is_proved(watch, passage->now))

@@ -14,6 +14,8 @@
 /* How long the answer to a round of the search may take before its loss is believed. */
 #define ROUND_MS 150
 #define LOST_ROUNDS 3
+/* A search whose session went silent is another's. */
+#define SEARCHER_MS 4000
 /* A sender that goes on all the same does not listen. */
 #define TELL_LIMIT 6
 #define TELL_MS 150
@@ -58,6 +60,19 @@ static void set_rungs(struct watch *watch, uint32_t low, uint32_t high)
 		watch->rungs[watch->rung_count++] = (uint16_t)size;
 		last = size;
 	}
+}
+
+/* One session is enough: the others of a thousand that hang wait for what it finds. */
+static bool may_search(const struct watch *watch, struct black_hole *hole, struct mono now)
+{
+	bool mine =
+	    hole->searcher.index == watch->handle.index && hole->searcher.generation == watch->handle.generation;
+
+	if (!mine && hole->searched.ns && mono_ms_between(hole->searched, now) < SEARCHER_MS)
+		return false;
+	hole->searcher = watch->handle;
+	hole->searched = now;
+	return true;
 }
 
 static void search(struct passage *passage, struct watch *watch, const struct black_hole *hole)
@@ -146,6 +161,8 @@ void repair_repeated(struct passage *passage, struct watch *watch, struct black_
 	if (settings->black_holes == BLACK_HOLES_REPORT || passage->session->flags & SESSION_LOCAL)
 		return;
 	if (!hole->exact) {
+		if (!may_search(watch, hole, passage->now))
+			return;
 		if (watch->rung_count && mono_ms_between(watch->at, passage->now) < ROUND_MS)
 			return;
 		if (watch->rung_count)
