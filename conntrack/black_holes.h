@@ -11,7 +11,7 @@
 #ifndef CONNTRACK_BLACK_HOLES_H
 #define CONNTRACK_BLACK_HOLES_H
 
-#include "sluice/effects.h"
+#include "sluice/tuple.h"
 
 #define BLACK_HOLES_LIMIT 256
 #define BLACK_HOLES_BUCKETS 256
@@ -23,13 +23,11 @@
  *	and the smallest that did not
  * @seen: when a packet last confirmed it
  * @exact: the search between @works and @fails is over
- * @searcher, @searched: the session whose segments the search is made with, and its last round
  * @datagrams: seen with UDP only, which nothing here can cure
  */
 struct black_hole {
 	struct address destination;
-	struct mono since, seen, searched;
-	struct session_handle searcher;
+	struct mono since, seen;
 	uint16_t works, fails;
 	bool used, exact, datagrams;
 	uint16_t next; /* in its bucket, plus one */

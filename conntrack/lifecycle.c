@@ -323,6 +323,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	more |= mappings_tick(engine->mappings, now, budget);
 	enter_answer_held(engine, now);
 	witness_tick(engine, budget);
+	pathwatch_search(engine, now);
 	pressure_update(&engine->pressure, engine->table.confirmed, engine->table.capacity);
 	if (mono_ms_between(engine->pressure.sampled_at, now) >= SAMPLE_MS) {
 		pressure_sample(&engine->pressure, engine->table.confirmed, now);

@@ -7,6 +7,7 @@
 #include "conntrack/engine_private.h"
 #include "conntrack/mss.h"
 #include "conntrack/path_mtu.h"
+#include "conntrack/repair.h"
 #include "conntrack/track_protocol.h"
 #include "rules/address_text.h"
 #include "sluice/cursor.h"
@@ -125,6 +126,7 @@ struct black_hole *watch_report(struct passage *passage, enum direction directio
 
 void watch_clear(struct engine *engine, struct black_hole *hole)
 {
+	size_search_end(engine, &hole->destination);
 	alert(engine, hole, false);
 	black_holes_close(&engine->pathwatch->holes, hole);
 }
@@ -234,7 +236,10 @@ static void sender_repeats(struct passage *passage)
 
 /* --------------------------------------------------------------- the receiver */
 
-/* The longest block among the SACK options of @packet, in bytes. */
+/*
+ * The longest block among the SACK options of @packet, in bytes. One below the
+ * acknowledgement says what came twice (RFC 2883).
+ */
 static uint32_t longest_sack(const struct packet *packet)
 {
 	struct cursor options = cursor_over(packet->bytes + packet->tcp.options_offset, packet->tcp.options_length);
@@ -255,7 +260,6 @@ static uint32_t longest_sack(const struct packet *packet)
 		while (kind == OPTION_SACK && cursor_left(&body) >= 8) {
 			uint32_t left = be32_to_host(cursor_be32(&body)), right = be32_to_host(cursor_be32(&body));
 
-			/* A block below the acknowledgement says what came twice (RFC 2883). */
 			if (tcp_after(right, packet->tcp.acknowledgement) && right - left > longest)
 				longest = right - left;
 		}
@@ -288,10 +292,6 @@ static void receiver_advances(struct passage *passage, struct watch *watch, uint
 	struct address destination = watch_destination(passage, sender);
 	struct black_hole *hole = black_holes_lookup(holes, &destination);
 
-	if (watch->rung_count && advanced < (uint32_t)(watch->size - watch->headers)) {
-		repair_advanced(passage, watch, advanced);
-		return;
-	}
 	if (watch->smaller && !watch->arrived && watch->repeats >= REPEATS)
 		watch_report(passage, sender, watch->smaller, watch->size, false);
 	else if (hole && !hole->datagrams && !watch->smaller && !watch->told &&
@@ -311,7 +311,9 @@ static void receiver_speaks(struct passage *passage)
 	}
 	if (watch->direction == passage->direction || !(tcp->flags & TCP_ACK) || tcp->flags & (TCP_SYN | TCP_RST))
 		return;
-	if (tcp_after(tcp->acknowledgement, watch->head))
+	if (size_search_hear(passage))
+		watch->head = tcp->acknowledgement;
+	else if (tcp_after(tcp->acknowledgement, watch->head))
 		receiver_advances(passage, watch, tcp->acknowledgement - watch->head);
 	else if (tcp->acknowledgement == watch->head)
 		hear_receiver(passage, watch);

@@ -25,11 +25,12 @@
  * ones begin a suspicion; what no single link of this machine carries is coalesced.
  *
  * The search (settings `clamp` and `repair`). What the path carries lies between what
- * is known to work and what failed. When the sender repeats its segment, the
- * gateway sends the receiver the beginning of it in eight sizes, the largest first.
- * The next acknowledgement says how far the largest of them that arrived reached:
- * three halvings in one round trip, four rounds for every byte between 552 and 1500.
- * Nothing is sent but what the sender itself is sending.
+ * is known to work and what failed. The gateway keeps the repeated segment and sends
+ * the receiver its beginning in eight sizes, the largest first. The acknowledgement
+ * says how far the largest of them that arrived reached, or, once the receiver has
+ * those bytes, its duplicate SACK does (RFC 2883): three halvings in one round trip, four
+ * rounds for every byte between 552 and 1500. Nothing is sent but what the sender itself
+ * is sending. One session of a destination searches, the others wait for what it finds.
  *
  * The cure. `clamp`: the MSS of new connections is lowered to what works. `repair`: in
  * addition the sender is sent the fragmentation-needed, or packet-too-big, that the
@@ -43,12 +44,15 @@
 #define CONNTRACK_PATHWATCH_H
 
 #include "conntrack/black_holes.h"
+#include "conntrack/outbox.h"
 #include "conntrack/session.h"
 
 #define PATHWATCH_RECORDS 1024
 #define PATHWATCH_WAYS 4
 /* Sizes tried in one round of the search. */
 #define PATHWATCH_RUNGS 8
+/* Searches at one time. */
+#define PATHWATCH_SEARCHES 16
 
 struct engine;
 struct passage;
@@ -65,24 +69,49 @@ struct passage;
  * @answered: small packets pass
  * @arrived: something as large as @size passed after all
  * @pending, @small_pending: UDP: the datagram that waits for an answer since @at
- * @rungs: the search's sizes under way, descending
- * @lost_rounds: rounds of the search that nothing came back from
- * @at: when @rungs, or the error, was sent
+ * @at: when the error was sent
  */
 struct watch {
 	struct session_handle handle; /* generation 0: free */
 	struct mono began, at, touched;
 	uint32_t head;
 	uint16_t size, headers, smaller;
-	uint8_t repeats, smaller_repeats, asked, told, lost_rounds, rung_count;
+	uint8_t repeats, smaller_repeats, asked, told;
 	uint8_t direction;
 	bool answered, arrived, pending, small_pending, dismissed;
+};
+
+/**
+ * struct size_search - what does the path carry?
+ * @session: whose segment it is
+ * @destination: of the black hole
+ * @original: the segment's endpoints as its sender sent it
+ * @iif: by which the sender is reached
+ * @base: the segment's sequence number; @head: the highest acknowledgement since
+ * @headers: its IP and TCP headers
+ * @rungs: sizes under way, descending
+ * @lost: how often nothing came back from the first round
+ * @sent: when the round was; @rtt_ms: of the first round, 0: not known yet
+ * @bytes: the segment as it leaves, @length of them
+ */
+struct size_search {
+	bool used;
+	struct session_handle session;
+	struct address destination;
+	struct tuple original;
+	uint32_t iif, base, head, rtt_ms;
+	struct mono sent;
+	uint16_t length, headers;
+	uint8_t lost, rung_count;
 	uint16_t rungs[PATHWATCH_RUNGS];
+	uint8_t bytes[OUTBOX_PACKET_SIZE];
 };
 
 /** struct pathwatch - TCP and UDP apart, so that neither crowds out the other */
 struct pathwatch {
 	struct watch tcp[PATHWATCH_RECORDS], udp[PATHWATCH_RECORDS];
+	uint32_t searching; /* of them, in use */
+	struct size_search searches[PATHWATCH_SEARCHES];
 	struct black_holes holes;
 };
 
@@ -101,6 +130,9 @@ void pathwatch_told(struct passage *passage);
 
 /* The MSS that a SYN of this session may announce at most; 0: any. */
 uint16_t pathwatch_mss(const struct passage *passage);
+
+/* At every tick: searches that wait no longer. */
+void pathwatch_search(struct engine *engine, struct mono now);
 
 /* Once a second: what nothing confirmed for long is over. */
 void pathwatch_tick(struct engine *engine, struct mono now);
@@ -123,11 +155,13 @@ void watch_clear(struct engine *engine, struct black_hole *hole);
 /* pathwatch_udp.c */
 void pathwatch_datagram(struct passage *passage);
 
-/* repair.c: the sender of the packet in @passage repeats itself into @hole. */
-void repair_repeated(struct passage *passage, struct watch *watch, struct black_hole *hole);
-/* Asks the receiver whether it lives. */
-void repair_ask(struct passage *passage, struct watch *watch);
-/* The receiver acknowledged @advanced bytes more while a search was under way. */
-void repair_advanced(struct passage *passage, struct watch *watch, uint32_t advanced);
+/**
+ * size_search.c: size_search_begin() - find out what the path to @hole carries, by the packet at hand
+ * size_search_hear() - an acknowledgement of a session that may be searching: does it say something?
+ * size_search_end() - whatever it has found
+ */
+void size_search_begin(struct passage *passage, struct watch *watch, struct black_hole *hole);
+bool size_search_hear(struct passage *passage);
+void size_search_end(struct engine *engine, const struct address *destination);
 
 #endif
