@@ -16,6 +16,7 @@ static bool is_expendable(unsigned int list)
 		[TIMEOUT_TCP_SYN_SENT] = true,	 [TIMEOUT_TCP_SYN_RECEIVED] = true, [TIMEOUT_TCP_FIN_WAIT] = true,
 		[TIMEOUT_TCP_LAST_ACK] = true,	 [TIMEOUT_TCP_TIME_WAIT] = true,    [TIMEOUT_TCP_CLOSE] = true,
 		[TIMEOUT_TCP_CLOSE_WAIT] = true, [TIMEOUT_UDP_UNREPLIED] = true,    [TIMEOUT_ICMP] = true,
+		[TIMEOUT_DCCP_OPENING] = true,	 [TIMEOUT_DCCP_CLOSING] = true,
 	};
 
 	return expendable[list];

@@ -15,6 +15,8 @@ static const struct track_protocol *protocol_of(uint8_t number)
 		return &track_icmp_protocol;
 	case PROTOCOL_SCTP:
 		return &track_sctp_protocol;
+	case PROTOCOL_DCCP:
+		return &track_dccp_protocol;
 	default:
 		return &track_generic_protocol;
 	}

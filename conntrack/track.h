@@ -157,8 +157,46 @@ struct track_sctp {
 	uint8_t restart_known;
 };
 
+/**
+ * enum dccp_state - of a connection (RFC 4340 section 8), as seen from between
+ *
+ * Legal moves (staying is always legal); set_state() in track_dccp.c asserts them:
+ *   NONE           REQUEST, OPEN (picked up in the middle)
+ *   REQUEST        RESPOND, TIME_WAIT (refused)
+ *   RESPOND        PARTLY_OPEN, CLOSE_REQUEST, CLOSING, TIME_WAIT
+ *   PARTLY_OPEN    OPEN, CLOSE_REQUEST, CLOSING, TIME_WAIT
+ *   OPEN           CLOSE_REQUEST, CLOSING, TIME_WAIT
+ *   CLOSE_REQUEST  CLOSING, TIME_WAIT
+ *   CLOSING        TIME_WAIT
+ *   TIME_WAIT      -
+ */
+enum dccp_state {
+	DCCP_STATE_NONE,
+	DCCP_STATE_REQUEST,
+	DCCP_STATE_RESPOND,
+	DCCP_STATE_PARTLY_OPEN, /* the client has acknowledged, the server has not spoken again */
+	DCCP_STATE_OPEN,
+	DCCP_STATE_CLOSE_REQUEST,
+	DCCP_STATE_CLOSING,
+	DCCP_STATE_TIME_WAIT,
+	DCCP_STATE_COUNT,
+};
+
+/**
+ * struct track_dccp
+ * @low, @high: 32 and 16 bits of the highest sequence number of each direction
+ * @known: bit 1 << direction: that number is known
+ */
+struct track_dccp {
+	uint32_t low[2];
+	uint16_t high[2];
+	uint8_t state;
+	uint8_t known;
+};
+
 union track {
 	struct track_tcp tcp;
+	struct track_dccp dccp;
 	struct track_sctp sctp;
 };
 

@@ -69,7 +69,10 @@ struct settings_port_set {
 	X(UDP_UNREPLIED,        "udp",     "unreplied",       120)  \
 	X(UDP_STREAM,           "udp",     "stream",          300)  \
 	X(ICMP,                 "icmp",    "query",           60)   \
-	X(GENERIC,              "generic", "any",             600)
+	X(GENERIC,              "generic", "any",             600)  \
+	X(DCCP_OPENING,         "dccp",    "opening",         240)  \
+	X(DCCP_OPEN,            "dccp",    "open",            7440) \
+	X(DCCP_CLOSING,         "dccp",    "closing",         240)
 
 enum timeout {
 #define SLUICE_TIMEOUT_ENUM(name, protocol, state, seconds) TIMEOUT_##name,

@@ -245,6 +245,7 @@ static bool is_expendable(unsigned int list)
 	case TIMEOUT_TCP_UNACKNOWLEDGED:
 	case TIMEOUT_TCP_RETRANSMITTING:
 	case TIMEOUT_UDP_STREAM:
+	case TIMEOUT_DCCP_OPEN:
 	case TIMEOUT_GENERIC:
 		return false;
 	default:

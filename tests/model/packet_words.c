@@ -28,6 +28,7 @@ struct said {
 
 #define DNS_HEADER 12
 #define UDP_HEADER 8
+#define DCCP_HEADER 28
 
 static bool fail(struct words *words, const char *what, const char *word)
 {
@@ -156,66 +157,6 @@ void packet_words_describe_quote(const struct packet_quote *quote, char source[P
 
 	describe(&quote->tuple.source, ports || icmp, source);
 	describe(&quote->tuple.destination, ports, destination);
-}
-
-uint16_t packet_words_mss(const struct packet *packet)
-{
-	const uint8_t *at = packet->bytes + packet->tcp.options_offset, *end = at + packet->tcp.options_length;
-
-	if (!packet_is_tcp(packet))
-		return 0;
-	while (at + 1 < end && *at != 0) {
-		if (*at == 2 && at + 3 < end)
-			return (uint16_t)(at[2] << 8 | at[3]);
-		at += *at == 1 || at[1] < 2 ? 1 : at[1];
-	}
-	return 0;
-}
-
-/* One line, its end left out; what is no letter of it reads as in the scenario. */
-static void describe_text(const struct packet *packet, char *text, size_t size)
-{
-	size_t length = packet->payload_length < size - 1 ? packet->payload_length : size - 1;
-	const uint8_t *payload = packet->bytes + packet->payload_offset;
-
-	if (length >= 2 && payload[length - 1] == '\n' && payload[length - 2] == '\r')
-		length -= 2;
-	for (size_t i = 0; i < length; i++)
-		text[i] = payload[i] == ' ' ? '_' : payload[i] == '\n' ? '~' : (char)payload[i];
-	text[length] = '\0';
-}
-
-static void describe_sack(const struct packet *packet, char *text, size_t size)
-{
-	const uint8_t *at = packet->bytes + packet->tcp.options_offset, *end = at + packet->tcp.options_length;
-	uint32_t edges[2] = { 0, 0 };
-
-	while (at + 9 < end && *at != 5)
-		at += *at == 1 || at[1] < 2 ? 1 : at[1];
-	if (at + 9 < end)
-		memcpy(edges, at + 2, sizeof(edges));
-	snprintf(text, size, "%u-%u", ntohl(edges[0]), ntohl(edges[1]));
-}
-
-bool packet_words_detail(const struct packet *packet, const char *what, char *text, size_t size)
-{
-	if (!packet_is_tcp(packet))
-		return false;
-	if (strcmp(what, "says") == 0)
-		describe_text(packet, text, size);
-	else if (strcmp(what, "seq") == 0)
-		snprintf(text, size, "%u", packet->tcp.sequence);
-	else if (strcmp(what, "ack") == 0)
-		snprintf(text, size, "%u", packet->tcp.acknowledgement);
-	else if (strcmp(what, "sack") == 0)
-		describe_sack(packet, text, size);
-	else if (strcmp(what, "len") == 0)
-		snprintf(text, size, "%u", packet->payload_length);
-	else if (strcmp(what, "mss") == 0)
-		snprintf(text, size, "%u", packet_words_mss(packet));
-	else
-		return false;
-	return true;
 }
 
 /* ------------------------------------------------------------------ building */
@@ -350,6 +291,22 @@ static bool read_tcp(struct words *words, struct said *said)
 	return !is_number(peek(words)) || take_number(words, &said->acknowledgement);
 }
 
+/* TYPE SEQUENCE [ACKNOWLEDGEMENT]; all headers are as long as the longest. */
+static bool read_dccp(struct words *words, struct said *said)
+{
+	static const char *const types[] = { "request", "response", "data",  "ack",  "dataack",
+					     "closereq", "close",   "reset", "sync", "syncack" };
+	const char *word = take(words);
+
+	for (said->type = 0; word && said->type < 10 && strcmp(types[said->type], word) != 0;)
+		said->type++;
+	if (!word || said->type == 10)
+		return fail(words, "not a type of DCCP", word);
+	said->shape.payload = DCCP_HEADER - 16;
+	return take_number(words, &said->sequence) &&
+	       (!is_number(peek(words)) || take_number(words, &said->acknowledgement));
+}
+
 static bool read_endpoints(struct words *words, struct tuple *tuple)
 {
 	const char *source = take(words), *arrow = take(words), *destination = take(words);
@@ -404,6 +361,18 @@ static void put_dns(struct wire *wire, const struct said *said)
 	message[5] = 1;
 }
 
+static void put_dccp(struct wire *wire, const struct said *said)
+{
+	uint8_t *l4 = wire->bytes + wire->l4;
+
+	memset(l4 + 8, 0, DCCP_HEADER - 8);
+	l4[4] = DCCP_HEADER / 4;
+	l4[5] = 0;
+	l4[8] = (uint8_t)(said->type << 1 | 1);
+	put32(l4 + 12, said->sequence);
+	put32(l4 + 20, said->acknowledgement);
+}
+
 /* The payload is the packet's end. */
 static void put_text(struct wire *wire, const struct said *said)
 {
@@ -441,6 +410,8 @@ static bool build_plain(struct wire *wire, struct words *words, const char *prot
 		settle_icmp(&said.shape);
 	if (said.shape.tuple.protocol == PROTOCOL_TCP && !read_tcp(words, &said))
 		return false;
+	if (said.shape.tuple.protocol == PROTOCOL_DCCP && !read_dccp(words, &said))
+		return false;
 	while (words->count)
 		if (!read_option(words, &said))
 			return false;
@@ -448,6 +419,8 @@ static bool build_plain(struct wire *wire, struct words *words, const char *prot
 	wire_build(wire, &said.shape, &random);
 	if (said.shape.tuple.protocol == PROTOCOL_TCP)
 		put_tcp(wire, &said);
+	if (said.shape.tuple.protocol == PROTOCOL_DCCP)
+		put_dccp(wire, &said);
 	if (said.dns)
 		put_dns(wire, &said);
 	finish(wire, &said);

@@ -8,6 +8,7 @@
  *                                      [says TEXT] [part TEXT]
  *   icmp 10.0.0.2:7 > 203.0.113.9      an echo request with identifier 7
  *   icmp 203.0.113.9 > 10.0.0.2:7      its reply
+ *   dccp 10.0.0.2:4000 > 203.0.113.9:5001 TYPE SEQUENCE [ACKNOWLEDGEMENT]   request, response, ...
  *   gre, sctp, ...: by number, `ip/47 10.0.0.2 > 203.0.113.9`
  *   error 192.0.2.7 > 198.51.100.1 TYPE CODE [mtu N] quoting PACKET
  *

@@ -46,7 +46,6 @@ static void the_rest_is_generic(void **state)
 	(void)state;
 	expect_class(PROTOCOL_GRE, TIMEOUT_GENERIC, TIMEOUT_GENERIC);
 	expect_class(PROTOCOL_ESP, TIMEOUT_GENERIC, TIMEOUT_GENERIC);
-	expect_class(PROTOCOL_DCCP, TIMEOUT_GENERIC, TIMEOUT_GENERIC);
 	expect_class(253, TIMEOUT_GENERIC, TIMEOUT_GENERIC);
 }
 
