@@ -9,6 +9,7 @@
 #include "daemon/control.h"
 #include "daemon/fastpath.h"
 #include "daemon/inject.h"
+#include "daemon/ipsec.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/shell.h"
@@ -148,7 +149,9 @@ void effects_drain(struct shell *shell)
 
 void effects_install(struct shell *shell)
 {
-	for (size_t i = 0; i < shell->install_count; i++)
+	bool encrypted = ipsec_in_use(shell->ipsec);
+
+	for (size_t i = 0; i < shell->install_count && !encrypted; i++)
 		fastpath_install(shell->fastpath, shell->engine, shell->routes, links_table(shell->links),
 				 &shell->installs[i]);
 	shell->install_count = 0;

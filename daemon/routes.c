@@ -212,8 +212,10 @@ static void routes_news(void *context, unsigned int events)
 
 int routes_follow(struct routes *routes, struct loop *loop, void (*changed)(void *context), void *context)
 {
+	/* NETCONF tells when forwarding is switched off. */
 	const unsigned int groups = 1u << (RTNLGRP_IPV4_ROUTE - 1) | 1u << (RTNLGRP_IPV6_ROUTE - 1) |
-				    1u << (RTNLGRP_IPV4_RULE - 1) | 1u << (RTNLGRP_IPV6_RULE - 1);
+				    1u << (RTNLGRP_IPV4_RULE - 1) | 1u << (RTNLGRP_IPV6_RULE - 1) |
+				    1u << (RTNLGRP_IPV4_NETCONF - 1) | 1u << (RTNLGRP_IPV6_NETCONF - 1);
 
 	routes->changed = changed;
 	routes->context = context;

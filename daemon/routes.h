@@ -45,7 +45,7 @@ bool routes_forward(struct routes *routes, const struct address *source, const s
 		    uint32_t interface, uint32_t mark, struct route *route);
 
 /**
- * routes_follow() - call @changed soon after any route or routing rule has changed
+ * routes_follow() - call @changed soon after any route, routing rule or switch for forwarding has changed
  * Return: 0, or negative errno.
  */
 int routes_follow(struct routes *routes, struct loop *loop, void (*changed)(void *context), void *context);

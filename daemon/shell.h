@@ -18,6 +18,7 @@
 struct control;
 struct fastpath;
 struct inject;
+struct ipsec;
 struct kernel_table;
 struct links;
 struct listeners;
@@ -43,6 +44,7 @@ struct shell {
 	struct queue *queue;
 	struct inject *inject;
 	struct fastpath *fastpath;
+	struct ipsec *ipsec;
 	struct effect installs[SHELL_INSTALLS];
 	size_t install_count;
 	struct control *control;

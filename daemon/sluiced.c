@@ -20,6 +20,7 @@
 #include "daemon/fastpath.h"
 #include "daemon/files.h"
 #include "daemon/inject.h"
+#include "daemon/ipsec.h"
 #include "daemon/kernel_table.h"
 #include "daemon/links.h"
 #include "daemon/listeners.h"
@@ -274,12 +275,13 @@ static int start_engine(struct shell *shell)
 static void start_fastpath(struct shell *shell)
 {
 	struct engine_fastpath fastpath;
-	const char *message = "routes cannot be followed";
+	const char *message = "routes and policies cannot be followed";
 
 	if (!shell->configuration->settings.fastpath)
 		return;
 	if (fastpath_create(shell->configuration->settings.capacity, &shell->fastpath, &message) < 0 ||
-	    routes_follow(shell->routes, shell->loop, shell_routes_changed, shell) < 0) {
+	    routes_follow(shell->routes, shell->loop, shell_routes_changed, shell) < 0 ||
+	    ipsec_create(shell->loop, shell_routes_changed, shell, &shell->ipsec) < 0) {
 		log_write(LOG_LEVEL_NOTICE, "no fast path, every packet takes the queue: %s", message);
 		fastpath_destroy(shell->fastpath);
 		shell->fastpath = NULL;
@@ -432,6 +434,7 @@ static void shell_stop(struct shell *shell)
 	queue_destroy(shell->queue);
 	control_stop(shell->control);
 	fastpath_destroy(shell->fastpath);
+	ipsec_destroy(shell->ipsec);
 	inject_destroy(shell->inject);
 	engine_destroy(shell->engine);
 	routes_destroy(shell->routes);

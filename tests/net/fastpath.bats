@@ -169,6 +169,23 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	wait_for 2 eval '(($(status .packets.received) > received))'
 }
 
+@test "with a policy of IPsec nothing goes there, and with forwarding off nothing goes at all" {
+	stream client 198.51.100.2 7 40 0.001 42010 >/dev/null
+	[[ $(of_session 42010 .fastpath) == true ]]
+	in_gateway ip xfrm policy add src 10.9.9.0/24 dst 10.8.8.0/24 dir out tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel
+	wait_for 2 eval '[[ $(of_session 42010 .fastpath) == false ]]'
+	[[ $(stream client 198.51.100.2 7 40 0.001 42010) == 40 ]]
+	[[ $(of_session 42010 .fastpath) == false ]]
+	in_gateway ip xfrm policy flush
+	[[ $(stream client 198.51.100.2 7 40 0.001 42010) == 40 ]]
+	[[ $(of_session 42010 .fastpath) == true ]]
+	in_gateway sysctl -qw net.ipv4.ip_forward=0
+	run ! stream client 198.51.100.2 7 1 0 42010
+	in_gateway sysctl -qw net.ipv4.ip_forward=1
+	[[ $(stream client 198.51.100.2 7 40 0.001 42010) == 40 ]]
+	[[ $(of_session 42010 .fastpath) == true ]]
+}
+
 @test "off means off" {
 	restart "fastpath off"
 	[[ $(status .fastpath.mode) == off ]]
