@@ -28,31 +28,6 @@ static void find_interfaces(struct passage *passage)
 
 /* ---------------------------------------------------------------- sessions */
 
-static void find_session(struct passage *passage)
-{
-	const struct table *table = &passage->engine->table;
-	enum hook hook = passage->meta->hook;
-
-	passage->index = table_lookup(table, &passage->packet.tuple, &passage->direction);
-	if (passage->index == SESSION_NONE && (hook == HOOK_FORWARD || hook == HOOK_INPUT)) {
-		passage->index = table_lookup_middle(table, &passage->packet.tuple, &passage->direction);
-		passage->arrived_translated = passage->index != SESSION_NONE;
-	}
-	if (passage->index == SESSION_NONE)
-		return;
-	passage->session = table_session(table, passage->index);
-	/* Sent to itself by way of its external endpoint: on its way it looks like its own answer. */
-	if (!(passage->session->flags & SESSION_CONFIRMED) &&
-	    endpoint_equal(&passage->packet.tuple.source, &passage->packet.tuple.destination)) {
-		passage->direction = DIRECTION_ORIGINAL;
-		passage->arrived_translated = true;
-	}
-	if (passage->arrived_translated)
-		passage->original = table_tuple(table, passage->session, passage->direction);
-	if (passage->session->flags & SESSION_LENT)
-		fastpath_meet(passage);
-}
-
 /* What rules declared untracked before routing has no session here either. */
 static void find_untracked(struct passage *passage)
 {
@@ -295,8 +270,10 @@ static enum reason reserve(struct passage *passage)
 {
 	enum reason reason = create_reserve(passage);
 
-	if (reason == REASON_NONE)
+	if (reason == REASON_NONE) {
 		rewrite_destination(passage);
+		transit_mark(passage);
+	}
 	return reason;
 }
 
@@ -392,14 +369,17 @@ static enum reason process_prerouting(struct passage *passage)
 		if (passage->notrack)
 			return reason;
 		passage->session->mark = passage->context.ct_mark;
-		if (reason == REASON_NONE)
+		if (reason == REASON_NONE) {
 			rewrite_destination(passage);
+			transit_mark(passage);
+		}
 		return reason;
 	}
 	result = track(passage);
 	if (result.reopen) {
 		/* The hooks after routing open it anew; the old session's way is its way. */
 		rewrite_destination(passage);
+		transit_mark(passage);
 		return REASON_NONE;
 	}
 	if (result.reason != REASON_NONE)
@@ -439,7 +419,7 @@ enum reason engine_pass(struct passage *passage, uint8_t *bytes, size_t length)
 	find_interfaces(passage);
 	if (packet_is_icmp_error(&passage->packet))
 		return related_process(passage);
-	find_session(passage);
+	transit_find_session(passage);
 	find_untracked(passage);
 	if (meta->hook == HOOK_PREROUTING)
 		return process_prerouting(passage);

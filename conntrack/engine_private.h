@@ -168,6 +168,14 @@ void fastpath_sweep(struct engine *engine);
 /* Puts in force which ports no mapping gets. Return: 0, or -ENOMEM: then the old ones stay. */
 int reservations_apply(struct engine *engine, const struct prefilter *prefilter);
 
+/* ----------------------------------------------------------------- transit.c */
+
+/* Finds the packet's session; one whose destination prerouting translated is recognised in the next hook. */
+void transit_find_session(struct passage *passage);
+
+/* The packet's destination was translated, and a later hook settles it. */
+void transit_mark(struct passage *passage);
+
 /* ------------------------------------------------------------------ create.c */
 
 /* Reserves the session of a first packet whose destination is translated. */

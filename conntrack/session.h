@@ -35,6 +35,7 @@ enum session_flag {
 	SESSION_HOLE = 64,	/* sent to an external endpoint that did not admit it: see enter.c */
 	SESSION_FOLLOWED = 128, /* a helper reads it: see follow.c */
 	SESSION_WATCHED = 256,	/* the black-hole watch has a record of it */
+	SESSION_MARKED = 1024,	/* its packets come from prerouting with a mark: see transit.c */
 	SESSION_LENT = 512,	/* the fast path forwards its packets */
 };
 

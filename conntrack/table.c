@@ -217,15 +217,16 @@ static uint32_t lookup_middle_node(const struct table *table, const struct tuple
 uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction)
 {
 	struct tuple inverse = tuple_invert(tuple);
+	uint32_t index = lookup_middle_node(table, tuple, direction);
 	enum direction answered;
-	uint32_t index = table_lookup(table, &inverse, &answered);
 
-	/* Translated at one end only: what is on its way looks like an answer's inverse. */
-	if (index != SESSION_NONE) {
-		*direction = direction_opposite(answered);
+	if (index != SESSION_NONE)
 		return index;
-	}
-	return lookup_middle_node(table, tuple, direction);
+	/* Translated at one end only: what is on its way looks like an answer's inverse. */
+	index = table_lookup(table, &inverse, &answered);
+	if (index != SESSION_NONE)
+		*direction = direction_opposite(answered);
+	return index;
 }
 
 /* The session in whose name the peer node stands in the hash, or SESSION_NONE. */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which session a packet belongs to, also between prerouting and the hook that settles it.
+ *
+ * Theory of operation. A packet whose destination was translated before routing comes to
+ * the next hook with a tuple that may be another session's own: a host inside can
+ * reach another directly and, from the same port, by an external endpoint. So
+ * what is on its way to a translation of both ends carries a bit of the packet mark, the
+ * neighbour of the one that says `settled`; it is taken off in the next hook, before any rule
+ * looks. Where something else overwrites marks the bit does not arrive: then, as
+ * long as none of a session's packets has come with it, the tuple alone must do.
+ */
+#include "conntrack/engine_private.h"
+
+static uint32_t transit_bit(const struct engine *engine)
+{
+	uint32_t settled = engine->settings.mark;
+
+	return settled > 1 ? settled >> 1 : settled << 1;
+}
+
+void transit_mark(struct passage *passage)
+{
+	const struct session *session = passage->session;
+
+	/* Of a reserved session it is not known yet what becomes of the source. */
+	if (!(session->flags & SESSION_CONFIRMED) || session_nat(session) == SESSION_NAT_BOTH)
+		passage->context.mark |= transit_bit(passage->engine);
+}
+
+/* A packet that carries the bit: translated before routing, if any session knows it as that. */
+static bool find_carrier(struct passage *passage)
+{
+	const struct table *table = &passage->engine->table;
+	uint32_t bit = transit_bit(passage->engine);
+
+	if (!(passage->meta->mark & bit))
+		return false;
+	passage->index = table_lookup_middle(table, &passage->packet.tuple, &passage->direction);
+	if (passage->index == SESSION_NONE)
+		return false;
+	passage->context.mark &= ~bit;
+	passage->arrived_translated = true;
+	table_session(table, passage->index)->flags |= SESSION_MARKED;
+	return true;
+}
+
+static void find_by_tuple(struct passage *passage)
+{
+	const struct table *table = &passage->engine->table;
+	enum hook hook = passage->meta->hook;
+	const struct session *session;
+
+	passage->index = table_lookup(table, &passage->packet.tuple, &passage->direction);
+	if (passage->index != SESSION_NONE || (hook != HOOK_FORWARD && hook != HOOK_INPUT))
+		return;
+	passage->index = table_lookup_middle(table, &passage->packet.tuple, &passage->direction);
+	if (passage->index == SESSION_NONE)
+		return;
+	session = table_session(table, passage->index);
+	/* Its own packets carry the bit: this one went no way but the direct one. */
+	if (session->flags & SESSION_MARKED && session->flags & SESSION_CONFIRMED &&
+	    session_nat(session) == SESSION_NAT_BOTH)
+		passage->index = SESSION_NONE;
+	else
+		passage->arrived_translated = true;
+}
+
+void transit_find_session(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+
+	if ((hook != HOOK_FORWARD && hook != HOOK_INPUT) || !find_carrier(passage))
+		find_by_tuple(passage);
+	if (passage->index == SESSION_NONE)
+		return;
+	passage->session = table_session(&passage->engine->table, passage->index);
+	/* Sent to itself by way of its external endpoint: on its way it looks like its own answer. */
+	if (!(passage->session->flags & SESSION_CONFIRMED) &&
+	    endpoint_equal(&passage->packet.tuple.source, &passage->packet.tuple.destination)) {
+		passage->direction = DIRECTION_ORIGINAL;
+		passage->arrived_translated = true;
+	}
+	if (passage->arrived_translated)
+		passage->original = table_tuple(&passage->engine->table, passage->session, passage->direction);
+	if (passage->session->flags & SESSION_LENT)
+		fastpath_meet(passage);
+}
