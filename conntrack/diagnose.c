@@ -5,8 +5,8 @@
  * A failure counts for as long as it is recent (statistics.h). One failure is enough
  * where somebody had few; a source that fails with many services, as one does that
  * scans, must fail often with the same before that is the service's fault. A
- * service that mostly works is let alone. When nothing answers anybody, that is one
- * finding and not a thousand.
+ * service that mostly works is let alone. When nothing at all is answered, that is
+ * one finding and not a thousand.
  */
 #include "conntrack/diagnose.h"
 
@@ -18,8 +18,7 @@
 #define FEW_PEERS 3
 /* Failures with one service that even a scanner does not make. */
 #define CERTAIN 5
-/* So many services must be silent, at so many addresses, before it is the path to all. */
-#define BLACKOUT_SERVICES 8
+/* So many addresses must be silent, and nobody speak, before it is the way to all of them. */
 #define BLACKOUT_ADDRESSES 6
 /* A TTL that ends on the way, that often and always at the same router, is no trace of hops. */
 #define PROBES_CERTAIN 5
@@ -157,7 +156,8 @@ static void judge_dns(struct inquiry *inquiry, const struct statistics_entry *en
 {
 	uint32_t count = recent(inquiry, entry, STATISTIC_DNS_UNANSWERED);
 
-	if (count && (inquiry->about || count * 10 >= recent(inquiry, entry, STATISTIC_DNS_QUERIES)))
+	if (count && !inquiry->blackout &&
+	    (inquiry->about || count * 10 >= recent(inquiry, entry, STATISTIC_DNS_QUERIES)))
 		suspect(inquiry, suspect_of(inquiry, FINDING_DNS_UNANSWERED, entry, STATISTIC_DNS_UNANSWERED));
 }
 
@@ -299,27 +299,16 @@ static bool is_hurt(const struct inquiry *inquiry, const struct statistics_entry
 /* What everybody else experiences, against which one service is judged. */
 static void look_around(struct inquiry *inquiry)
 {
+	const struct witness *witness = inquiry->engine->witness;
 	const struct statistics_entry *entry;
-	struct statistics_entry addresses = { .window = 0 };
-	uint32_t position = 0, now_s = (uint32_t)(inquiry->now.ns / NS_PER_S);
+	uint32_t position = 0;
 
-	while ((entry = statistics_next(&inquiry->engine->witness->services, &position))) {
-		uint32_t answered = recent(inquiry, entry, STATISTIC_ANSWERED);
-		uint32_t unanswered = recent(inquiry, entry, STATISTIC_UNANSWERED);
-
+	while ((entry = statistics_next(&witness->services, &position))) {
 		inquiry->opened += recent(inquiry, entry, STATISTIC_OPENED);
-		if (unanswered && !answered) {
-			inquiry->silent++;
-			inquiry->silent_count += unanswered;
-			if (now_s - entry->counters[STATISTIC_UNANSWERED].since > inquiry->silent_since)
-				inquiry->silent_since = now_s - entry->counters[STATISTIC_UNANSWERED].since;
-			statistics_note_peer(&addresses, &entry->who.address, 0);
-		} else if (answered && !is_hurt(inquiry, entry)) {
-			inquiry->answering++;
-		}
+		inquiry->answering += recent(inquiry, entry, STATISTIC_ANSWERED) && !is_hurt(inquiry, entry);
 	}
-	inquiry->blackout = !inquiry->about && inquiry->silent >= BLACKOUT_SERVICES &&
-			    addresses.peer_count >= BLACKOUT_ADDRESSES && inquiry->answering * 4 <= inquiry->silent;
+	inquiry->blackout = !inquiry->about && witness->silence.peer_count >= BLACKOUT_ADDRESSES &&
+			    recent(inquiry, &witness->silence, STATISTIC_UNANSWERED);
 }
 
 size_t engine_diagnose(const struct engine *engine, const struct address *about, struct mono now, struct finding *list,
@@ -340,13 +329,8 @@ size_t engine_diagnose(const struct engine *engine, const struct address *about,
 	judge_gateway(&inquiry);
 	judge_holes(&inquiry);
 	if (inquiry.blackout)
-		suspect(&inquiry, (struct suspect){
-				      .name = FINDING_TIMED_OUT,
-				      .statistic = STATISTIC_UNANSWERED,
-				      .count = inquiry.silent_count,
-				      .since_s = inquiry.silent_since,
-				      .services = inquiry.silent,
-				  });
+		suspect(&inquiry,
+			suspect_of(&inquiry, FINDING_TIMED_OUT, &engine->witness->silence, STATISTIC_UNANSWERED));
 	for (size_t i = 0; i < inquiry.count; i++)
 		diagnose_describe(&inquiry, &inquiry.suspects[i], &list[i]);
 	return inquiry.count;

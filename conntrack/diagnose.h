@@ -26,13 +26,13 @@ struct suspect {
  * struct inquiry
  * @answering: services that have answered lately and were not hurt
  * @opened: sessions opened lately, by all
- * @blackout: nearly nothing answers, whoever asks
+ * @blackout: nothing at all is answered, whoever asks whom
  */
 struct inquiry {
 	const struct engine *engine;
 	const struct address *about;
 	struct mono now;
-	uint32_t answering, silent, opened, silent_count, silent_since;
+	uint32_t answering, opened;
 	bool blackout;
 	size_t count, limit, hole_count;
 	struct snapshot_black_hole holes[FINDING_LIMIT];

@@ -146,9 +146,9 @@ static void describe_refused(const struct suspect *suspect, struct words *text, 
 static void describe_timed_out(const struct inquiry *inquiry, const struct suspect *suspect, struct words *text,
 			       struct words *cure)
 {
-	if (!suspect->entry) {
-		say(text, "%u SYNs to %u services, no answer; %u answer", suspect->count, suspect->services,
-		    inquiry->answering);
+	if (suspect->entry == &inquiry->engine->witness->silence) {
+		say(text, "%u SYNs and queries to %u addresses%s, and nothing answers", suspect->count,
+		    suspect->entry->peer_count, suspect->entry->peer_count == STATISTICS_PEERS ? " or more" : "");
 		say(cure, "not a single server but the way to all of them: look at the uplink and its router");
 		return;
 	}
@@ -380,14 +380,14 @@ static void say_subject(const struct inquiry *inquiry, const struct suspect *sus
 		say(words, "sessions");
 	else if (suspect->name == FINDING_MTU_BLACK_HOLE)
 		say(words, "%s", address_words(&inquiry->holes[suspect->hole].destination, address));
+	else if (suspect->entry == &inquiry->engine->witness->silence)
+		say(words, "all destinations");
 	else if (suspect->entry == &inquiry->engine->witness->gateway)
 		say(words, "%s", address_words(&suspect->entry->reporter, address));
 	else if (suspect->entry)
 		say_service(words, suspect->entry);
-	else if (suspect->name == FINDING_POLICY_DROP)
-		say_place(inquiry, suspect, words);
 	else
-		say(words, "all destinations");
+		say_place(inquiry, suspect, words);
 	if (suspect->name == FINDING_SOURCE_QUOTA && !address_is_ipv4(&suspect->entry->who.address))
 		say(words, "/64");
 }

@@ -44,6 +44,7 @@ struct passage;
 /**
  * struct witness
  * @gateway: refusals for want of room, which concern everybody
+ * @silence: SYNs and queries given up since anything was last answered, and where they went
  * @seen: tags of failures that were counted
  * @outside: interfaces by which translated sessions leave
  */
@@ -51,7 +52,7 @@ struct witness {
 	struct statistics sources, services;
 	struct pending pending;
 	struct expired expired;
-	struct statistics_entry gateway;
+	struct statistics_entry gateway, silence;
 	uint32_t seen[WITNESS_SEEN];
 	uint32_t outside[WITNESS_OUTSIDE];
 	unsigned int outside_count;

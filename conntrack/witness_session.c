@@ -82,6 +82,10 @@ static void count_silence(struct engine *engine, struct pending_question *questi
 		witness_count(engine, &parties, STATISTIC_DNS_QUERIES);
 	witness_blame(engine, &parties, silence);
 	question->judged = true;
+	if (silence == STATISTIC_ONE_WAY)
+		return;
+	statistics_count(&engine->witness->silence, STATISTIC_UNANSWERED, engine->now);
+	statistics_note_peer(&engine->witness->silence, &parties.service.address, 0);
 }
 
 static void give_up(struct engine *engine, uint32_t index)
@@ -178,6 +182,13 @@ static bool parse_dns(const struct passage *passage, uint16_t *id, bool *answers
 	return true;
 }
 
+/* Something was answered: whatever is silent, it is not everything. */
+static void end_silence(struct engine *engine)
+{
+	if (engine->witness->silence.peer_count)
+		engine->witness->silence = (struct statistics_entry){ .window = 0 };
+}
+
 static void answer_query(struct passage *passage, uint32_t index)
 {
 	struct engine *engine = passage->engine;
@@ -185,6 +196,7 @@ static void answer_query(struct passage *passage, uint32_t index)
 	struct witness_parties parties = witness_parties_of_session(engine, passage->index);
 	uint64_t waited = engine->now.ns - question->asked.ns;
 
+	end_silence(engine);
 	if (question->first) {
 		count_opened(engine, question, &parties);
 		witness_count(engine, &parties, STATISTIC_ANSWERED);
@@ -259,6 +271,7 @@ static void first_reply(struct passage *passage)
 	struct pending_question *question;
 	bool refused = packet_is_tcp(&passage->packet) && passage->packet.tcp.flags & TCP_RST;
 
+	end_silence(engine);
 	if (index == PENDING_NONE)
 		index = pending_find(pending, passage->index, PENDING_DATAGRAM, 0);
 	if (index == PENDING_NONE)
