@@ -122,6 +122,8 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	engine->counters.created++;
 	session_count(passage);
 	session_announce(engine, passage->index, SESSION_NEW);
+	if (passage->session->mapping != MAPPING_NONE)
+		mapping_announce(engine->mappings, passage->session->mapping);
 	if (passage->session->flags & SESSION_HOLE) {
 		enter_refused(passage);
 		return REASON_FILTERED;

@@ -45,6 +45,7 @@ struct engine {
 	uint32_t generation;
 	struct table table;
 	struct mappings *mappings;
+	bool mappings_watched; /* by who follows the events */
 	struct tally sources, destinations;
 	struct quota quota;
 	struct refusal_note refused[REFUSAL_COUNT];
@@ -175,6 +176,11 @@ void transit_find_session(struct passage *passage);
 
 /* The packet's destination was translated, and a later hook settles it. */
 void transit_mark(struct passage *passage);
+
+/* -------------------------------------------------------- mapping_effects.c */
+
+/* The settings changed: are mappings watched, or logged? */
+void mapping_effects_choose(struct engine *engine);
 
 /* ------------------------------------------------------------------ create.c */
 

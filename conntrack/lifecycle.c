@@ -43,7 +43,7 @@ static uint32_t parties_for(uint32_t capacity)
 
 struct engine *engine_create(const struct settings *settings, const struct engine_secrets *secrets, struct mono now)
 {
-	struct mappings_limits limits = { .capacity = settings->capacity };
+	struct mappings_limits limits = { .capacity = settings->capacity, .block = settings->port_block };
 	uint32_t parties = parties_for(settings->capacity);
 	struct engine *engine = calloc(1, sizeof(*engine));
 
@@ -109,6 +109,8 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
 	engine->configuration = configuration;
 	engine->settings = configuration->settings;
 	engine->settings.capacity = engine->table.capacity;
+	engine->settings.port_block = mappings_block(engine->mappings);
+	mapping_effects_choose(engine);
 	mappings_set_port_sets(engine->mappings, engine->settings.port_sets, engine->settings.port_set_count);
 	mappings_set_hold(engine->mappings, engine->settings.port_hold_ms);
 	engine->generation++;

@@ -26,7 +26,8 @@ static int init_tables(struct mappings *mappings, const struct mappings_limits *
 	mappings->list = calloc(limits->capacity, sizeof(*mappings->list));
 	mappings->by_internal = malloc(buckets * sizeof(*mappings->by_internal));
 	mappings->by_external = malloc(buckets * sizeof(*mappings->by_external));
-	if (!mappings->list || !mappings->by_internal || !mappings->by_external)
+	mappings->notes = calloc(limits->capacity, sizeof(*mappings->notes));
+	if (!mappings->list || !mappings->by_internal || !mappings->by_external || !mappings->notes)
 		return -ENOMEM;
 	memset(mappings->by_internal, 0xff, buckets * sizeof(*mappings->by_internal));
 	memset(mappings->by_external, 0xff, buckets * sizeof(*mappings->by_external));
@@ -36,6 +37,8 @@ static int init_tables(struct mappings *mappings, const struct mappings_limits *
 	if (!error)
 		error = destinations_init(&mappings->destinations,
 					  limit_or(limits->destinations, DESTINATIONS_DEFAULT, limits->capacity), key);
+	if (!error)
+		error = blocks_init(&mappings->blocks, limits->block, mappings->pools.limit, limits->capacity, key);
 	return error;
 }
 
@@ -70,6 +73,8 @@ void mappings_destroy(struct mappings *mappings)
 	hosts_fini(&mappings->hosts);
 	pools_fini(&mappings->pools);
 	destinations_fini(&mappings->destinations);
+	blocks_fini(&mappings->blocks);
+	free(mappings->notes);
 	free(mappings->list);
 	free(mappings->by_internal);
 	free(mappings->by_external);
@@ -97,6 +102,7 @@ int mappings_set_reservations(struct mappings *mappings, const struct pool_reser
 
 	if (!error)
 		destinations_clear(&mappings->destinations);
+	mapping_blocks_refresh(mappings);
 	return error;
 }
 
@@ -283,6 +289,7 @@ uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *d
 	mappings->bound += mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 	mapping_own_port(mappings, index);
 	tell_destination(mappings, mapping, peer, true);
+	mapping_note_made(mappings, index);
 	return index;
 }
 
@@ -332,6 +339,7 @@ static void remove_mapping(struct mappings *mappings, uint32_t index)
 	mapping_disown_port(mappings, index);
 	if (mapping->owns_port)
 		pools_release(&mappings->pools, pool_of(mappings, mapping), be16_to_host(mapping->external.port));
+	mapping_note_gone(mappings, index);
 	mappings->unowned -= is_unowned(mapping);
 	mappings->bound -= mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 	hosts_release(&mappings->hosts, mapping->host);

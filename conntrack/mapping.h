@@ -41,9 +41,28 @@ struct mappings;
  * @hosts: internal addresses that have mappings at one time (@capacity)
  * @pools: external addresses times protocols in use at one time (512, or @capacity)
  * @destinations: crowded destinations that get an allocator of their own (64, or @capacity)
+ * @block: ports are dealt in blocks of so many; 0: one by one. With blocks no port is overloaded, and
+ *	a host whose address is full goes on where it has blocks, or there is one, if it may spill
  */
 struct mappings_limits {
-	uint32_t capacity, hosts, pools, destinations;
+	uint32_t capacity, hosts, pools, destinations, block;
+};
+
+/**
+ * struct mapping_news - a mapping or a block of ports came or went
+ * @is_block: from @block_first to @block_last of @external's address, for @internal's address
+ */
+struct mapping_news {
+	bool made, is_block;
+	uint8_t protocol;
+	struct endpoint internal, external;
+	uint16_t block_first, block_last;
+};
+
+/** struct mappings_watcher - who is told; @tell NULL: nobody */
+struct mappings_watcher {
+	void (*tell)(void *context, const struct mapping_news *news);
+	void *context;
 };
 
 /**
@@ -119,6 +138,15 @@ uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request
 
 /* Whose ports were wanting when mapping_acquire() last refused; unspecified: it was no lack of ports. */
 struct address mappings_refused(const struct mappings *mappings);
+
+/* Who is told of what comes and goes from now on; of what goes, whether or not anybody was told when it came. */
+void mappings_watch(struct mappings *mappings, const struct mappings_watcher *watcher);
+
+/* A session stays with this mapping: if it is new, it and its block are told of. */
+void mapping_announce(struct mappings *mappings, uint32_t index);
+
+/* Ports of each block, as in the limits. */
+uint32_t mappings_block(const struct mappings *mappings);
 
 /**
  * mapping_restore() - put back a mapping that a session had before

@@ -79,6 +79,7 @@ static void begin_search(struct search *search, struct mappings *mappings, const
 		.port_last = request->port_last,
 		.address_count = address_range_size(&request->address_first, &request->address_last),
 		.paired_host = HOST_NONE,
+		.overload = request->overload && request->in_use && !mappings->blocks.size,
 	};
 	if (request->paired && search->address_count > 1)
 		search->paired_host = hosts_paired(&mappings->hosts, &request->internal.address,
@@ -200,9 +201,11 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
 		search.draft.owns_port = true;
 	search.draft.peer = mapping_peer_part(search.draft.behaviour, &exact.peer);
 	index = mapping_insert(mappings, &search.draft, &exact.peer);
-	if (index != MAPPING_NONE)
+	if (index != MAPPING_NONE) {
+		mapping_note_known(mappings, index);
 		*reason = REASON_NONE;
-	else if (search.draft.owns_port)
+	} else if (search.draft.owns_port) {
 		pools_release(&mappings->pools, pool, exact.port_first);
+	}
 	return index;
 }

@@ -96,29 +96,37 @@ static bool adopt(struct search *search, uint32_t pool, int32_t port)
 	return true;
 }
 
-static bool take_from(struct search *search, uint32_t pool)
+bool search_take(struct search *search, uint32_t pool, uint16_t first, uint16_t last)
 {
 	struct pools *pools = &search->mappings->pools;
 	struct ports_wish wish = wish_of(search);
 
-	if (pool == POOL_NONE)
-		return false;
 	pools_widen(pools, pool, search->port_first, search->port_last);
 	if (pools->list[pool].free == 0)
 		return false;
+	wish.first = first;
+	wish.last = last;
 	for (unsigned int i = 0; i < ADOPTIONS; i++) {
 		int32_t port = pools_take(pools, pool, &wish);
 
 		if (port == PORT_NONE)
 			return false;
-		if (adopt(search, pool, port))
+		if (adopt(search, pool, port)) {
+			if (search->mappings->blocks.size)
+				blocks_settle(&search->mappings->blocks, pool, &pools->ports[pool], (uint16_t)port);
 			continue;
+		}
 		search->draft.external.address = pools->list[pool].address;
 		search->draft.external.port = be16_from_host((uint16_t)port);
 		search->draft.owns_port = true;
 		return true;
 	}
 	return false;
+}
+
+static bool take_from(struct search *search, uint32_t pool)
+{
+	return pool != POOL_NONE && search_take(search, pool, search->port_first, search->port_last);
 }
 
 /* A pool may be a reused one: what was known of its old address is worth nothing. */
@@ -130,7 +138,10 @@ uint32_t search_open_pool(struct mappings *mappings, const struct address *addre
 		return index;
 	if (mappings->pools.count == mappings->pools.limit)
 		destinations_clear(&mappings->destinations);
-	return pools_open(&mappings->pools, address, protocol);
+	index = pools_open(&mappings->pools, address, protocol);
+	if (index != POOL_NONE && mappings->blocks.size)
+		blocks_refresh(&mappings->blocks, index, &mappings->pools.ports[index]);
+	return index;
 }
 
 static uint32_t room_at(const struct search *search, const struct address *address)
@@ -177,8 +188,7 @@ static struct address choose_address(const struct search *search)
 	return pools->list[roomiest].address;
 }
 
-/* The pool of an address of the range that had none, hence all of its ports; or POOL_NONE. */
-static uint32_t open_unopened(struct search *search)
+uint32_t search_open_unopened(struct search *search)
 {
 	const struct mapping_request *request = search->request;
 	const struct pools *pools = &search->mappings->pools;
@@ -211,7 +221,7 @@ static bool take_exclusive(struct search *search)
 	roomiest = pools_roomiest(&mappings->pools, &request->address_first, &request->address_last, request->protocol,
 				  search->port_first, search->port_last, &present);
 	return take_from(search, roomiest) ||
-	       (present < search->address_count && take_from(search, open_unopened(search)));
+	       (present < search->address_count && take_from(search, search_open_unopened(search)));
 }
 
 /* ------------------------------------------------------------ an overloaded port */
@@ -421,7 +431,7 @@ static enum reason refuse(struct search *search)
 	search->mappings->refused = *first;
 	if (held)
 		cause = REFUSAL_HOLD_DOWN;
-	else if (request->overload && request->in_use)
+	else if (search->overload)
 		cause = REFUSAL_DESTINATION_EXHAUSTED;
 	if (culprit != POOL_NONE)
 		pools_note_refusal(pools, culprit, cause);
@@ -444,9 +454,9 @@ enum reason search_decide(struct search *search)
 		return decide_portless(search);
 	if (request->identity && keep_identity(search))
 		return REASON_NONE;
-	if (take_exclusive(search))
+	if (search->mappings->blocks.size ? search_take_dealt(search) : take_exclusive(search))
 		return REASON_NONE;
-	if (request->overload && request->in_use && take_overloaded(search))
+	if (search->overload && take_overloaded(search))
 		return REASON_NONE;
 	return refuse(search);
 }

@@ -6,12 +6,18 @@ void mappings_set_port_sets(struct mappings *mappings, const struct settings_por
 {
 	pools_set_port_sets(&mappings->pools, list, count);
 	destinations_clear(&mappings->destinations);
+	mapping_blocks_refresh(mappings);
 }
 
 uint32_t mappings_of_host_on(const struct mappings *mappings, const struct address *internal,
 			     const struct address *external)
 {
 	return hosts_mappings_on(&mappings->hosts, internal, external);
+}
+
+uint32_t mappings_block(const struct mappings *mappings)
+{
+	return mappings->blocks.size;
 }
 
 struct address mappings_refused(const struct mappings *mappings)

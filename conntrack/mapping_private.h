@@ -6,6 +6,7 @@
 #ifndef CONNTRACK_MAPPING_PRIVATE_H
 #define CONNTRACK_MAPPING_PRIVATE_H
 
+#include "conntrack/blocks.h"
 #include "conntrack/destinations.h"
 #include "conntrack/hash.h"
 #include "conntrack/hosts.h"
@@ -60,7 +61,13 @@ struct mappings {
 	struct hosts hosts;
 	struct pools pools;
 	struct destinations destinations;
+	struct blocks blocks;
+	uint8_t *notes; /* of each mapping: NOTE_* */
+	struct mappings_watcher watcher;
 };
+
+#define NOTE_TOLD 1  /* its watcher was told that it came */
+#define NOTE_DEALT 2 /* it counts in a block */
 
 /* What a new mapping will be. */
 struct mapping_draft {
@@ -126,9 +133,20 @@ bool mappings_have_room(const struct mappings *mappings);
 /* Put a mapping with one session in the table; MAPPING_NONE when hosts or mappings are used up. */
 uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *draft, const struct endpoint *peer);
 
+/* A mapping came to be, or goes, its port given back already: what blocks and watchers must know. */
+void mapping_note_made(struct mappings *mappings, uint32_t index);
+void mapping_note_gone(struct mappings *mappings, uint32_t index);
+
+/* It was there before this process: it was told of then. */
+void mapping_note_known(struct mappings *mappings, uint32_t index);
+
+/* Reserved ports changed. */
+void mapping_blocks_refresh(struct mappings *mappings);
+
 /**
  * struct search - what stays the same while one request is looked at
  * @port_first, @port_last: the request's, without what the protocol cannot use
+ * @overload: may a port serve several peers?
  * @paired_host: the host's entry in this range, or HOST_NONE
  * @address: whose ports are being judged
  * @draft: what came of it
@@ -138,6 +156,7 @@ struct search {
 	const struct mapping_request *request;
 	uint16_t port_first, port_last;
 	uint32_t address_count;
+	bool overload;
 	uint32_t paired_host;
 	struct address address;
 	struct mapping_draft draft;
@@ -163,6 +182,15 @@ enum reason search_decide(struct search *search);
 
 /* The pool of an address, made if need be; POOL_NONE when there is no room for it. */
 uint32_t search_open_pool(struct mappings *mappings, const struct address *address, uint8_t protocol);
+
+/* The pool of an address of the range that had none, hence all of its ports; or POOL_NONE. */
+uint32_t search_open_unopened(struct search *search);
+
+/* A free port of the pool from @first to @last, into the draft. */
+bool search_take(struct search *search, uint32_t pool, uint16_t first, uint16_t last);
+
+/* An exclusive port where ports are dealt in blocks. */
+bool search_take_dealt(struct search *search);
 
 /* The addresses that the request may still have: the paired one, or the range. */
 void search_addresses(const struct search *search, const struct address **first, const struct address **last);

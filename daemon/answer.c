@@ -219,7 +219,7 @@ void answer_put_tuple(struct report *object, const struct tuple *tuple, enum dir
 	}
 }
 
-static struct report *put_direction(struct report *session, const struct tuple *tuple, enum direction direction)
+struct report *answer_put_direction(struct report *session, const struct tuple *tuple, enum direction direction)
 {
 	struct report *object = report_put_object(session, direction == DIRECTION_ORIGINAL ? "original" : "reply");
 
@@ -228,7 +228,7 @@ static struct report *put_direction(struct report *session, const struct tuple *
 }
 
 /* A handle as text: a number of 64 bits does not survive most JSON readers. */
-static void put_id(struct report *session, struct session_handle handle)
+void answer_put_id(struct report *session, struct session_handle handle)
 {
 	char text[24];
 
@@ -252,7 +252,7 @@ struct report *answer_session_object(const struct snapshot_session *values, bool
 {
 	struct report *session = report_object();
 
-	put_id(session, values->handle);
+	answer_put_id(session, values->handle);
 	answer_put_protocol(session, values->tuples[0].protocol);
 	report_put_text(session, "state",
 			values->state_name && *values->state_name ? values->state_name
@@ -261,7 +261,7 @@ struct report *answer_session_object(const struct snapshot_session *values, bool
 	report_put_flag(session, "assured", values->assured);
 	report_put_flag(session, "seen_reply", values->seen_reply);
 	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
-		struct report *direction = put_direction(session, &values->tuples[way], way);
+		struct report *direction = answer_put_direction(session, &values->tuples[way], way);
 
 		report_put_number(direction, "packets", values->packets[way]);
 		report_put_number(direction, "bytes", values->bytes[way]);
@@ -366,7 +366,7 @@ static void put_session_event(struct report *object, const struct effect *effect
 	const enum timeout state = (enum timeout)effect->session.state;
 	const char *word = words_conntrack_state(state);
 
-	put_id(object, effect->session.handle);
+	answer_put_id(object, effect->session.handle);
 	answer_put_protocol(object, protocol);
 	report_put_text(object, "state", *word ? word : words_timeout_state(state));
 	report_put_number(object, "timeout_s", timeout_s);
@@ -375,7 +375,7 @@ static void put_session_event(struct report *object, const struct effect *effect
 	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
 		const struct tuple *tuple =
 		    way == DIRECTION_ORIGINAL ? &effect->session.original : &effect->session.reply;
-		struct report *direction = put_direction(object, tuple, way);
+		struct report *direction = answer_put_direction(object, tuple, way);
 
 		/* Before the end they are on their way up: `sessions` has them. */
 		if (effect->session.event != SESSION_DESTROY)

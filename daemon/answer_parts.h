@@ -9,6 +9,12 @@
 /* `protocol` and `protocol_number`. */
 void answer_put_protocol(struct report *object, uint8_t protocol);
 
+/* The session's handle as `id`. */
+void answer_put_id(struct report *session, struct session_handle handle);
+
+/* An object `original` or `reply` of answer_put_tuple(), to which more can be added. */
+struct report *answer_put_direction(struct report *session, const struct tuple *tuple, enum direction direction);
+
 /* `file` and `line` of a rule. */
 void answer_put_place(struct report *object, const char *file, unsigned int line);
 

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/answer.h"
 #include "daemon/diagnose.h"
 #include "daemon/effects.h"
+#include "daemon/events.h"
 #include "daemon/fastpath.h"
 #include "daemon/links.h"
 #include "daemon/listing.h"
@@ -48,6 +48,7 @@ struct client {
 	uid_t uid;
 	bool known; /* @uid is true */
 	enum occupation occupation;
+	unsigned int kinds; /* of events that it gets */
 	struct listing listing;
 };
 
@@ -58,7 +59,7 @@ struct control {
 	struct loop_timer *pump;
 	struct scrape *scrape;
 	struct client *clients, *last; /* the one at the front is served next */
-	unsigned int client_count, listener_count;
+	unsigned int client_count, listener_count, mapping_listener_count;
 	struct view view;
 };
 
@@ -82,13 +83,23 @@ static void client_unlink(struct client *client)
 	*(client->next ? &client->next->previous : &control->last) = client->previous;
 }
 
+/* The engine tells of mappings only while somebody listens. */
+static void control_count_listener(struct control *control, unsigned int kinds, int change)
+{
+	control->listener_count += (unsigned int)change;
+	if (!(kinds & EVENT_KIND_MAPPING))
+		return;
+	control->mapping_listener_count += (unsigned int)change;
+	engine_watch_mappings(control->shell->engine, control->mapping_listener_count > 0);
+}
+
 /* What remains when its stream is gone or on its way out. */
 static void client_forget(struct client *client)
 {
 	if (client->occupation == CLIENT_LISTING)
 		listing_fini(&client->listing);
 	if (client->occupation == CLIENT_EVENTS)
-		client->control->listener_count--;
+		control_count_listener(client->control, client->kinds, -1);
 	client->control->client_count--;
 	client_unlink(client);
 	free(client);
@@ -248,10 +259,11 @@ static char *make_reset(struct control *control)
 	return answer_ok_text("message", "");
 }
 
-static char *make_events(struct client *client)
+static char *make_events(struct client *client, unsigned int kinds)
 {
 	client->occupation = CLIENT_EVENTS;
-	client->control->listener_count++;
+	client->kinds = kinds;
+	control_count_listener(client->control, kinds, 1);
 	/* Quiet for hours is normal here. */
 	loop_stream_set_timeout(client->stream, 0, STALL_MS);
 	return answer_stream_begin("events");
@@ -275,7 +287,7 @@ static bool client_answer(struct client *client, const struct request *request)
 	case REQUEST_METRICS:
 		return client_send(client, make_metrics(control));
 	case REQUEST_EVENTS:
-		return client_send(client, make_events(client));
+		return client_send(client, make_events(client, request->kinds));
 	case REQUEST_CHECK:
 	case REQUEST_RELOAD:
 		return client_send(client, make_configuration(control, request->verb));
@@ -382,43 +394,22 @@ static void control_accepted(void *context, int connection)
 
 /* ------------------------------------------------------------------ events */
 
-/* The instant @at on the wall clock, in microseconds. */
-static uint64_t wall_us(struct mono at)
-{
-	struct timespec wall;
-	uint64_t now_us, age_us = mono_ms_between(at, loop_now()) * 1000;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	now_us = (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_nsec / 1000;
-	return now_us > age_us ? now_us - age_us : 0;
-}
-
-static uint32_t timeout_of(const struct engine *engine, const struct effect *effect)
-{
-	const struct configuration *configuration = engine_configuration(engine);
-
-	if (effect->kind != EFFECT_SESSION_EVENT || !configuration || effect->session.state >= TIMEOUT_COUNT)
-		return 0;
-	return configuration->settings.timeout_s[effect->session.state];
-}
-
 void control_publish(struct control *control, const struct effect *effect)
 {
 	char line[ANSWER_LINE_SIZE];
 	struct client *next;
 	size_t length;
 
-	if (!control || (effect->kind != EFFECT_SESSION_EVENT && effect->kind != EFFECT_ALERT))
+	if (!control || !events_kind(effect))
 		return;
 	if (effect->kind == EFFECT_ALERT)
 		view_note_alert(&control->view, effect);
 	if (!control->listener_count)
 		return;
-	length =
-	    answer_event(line, sizeof(line), effect, wall_us(effect->at), timeout_of(control->shell->engine, effect));
+	length = events_line(line, sizeof(line), control->shell->engine, effect);
 	for (struct client *client = control->clients; client; client = next) {
 		next = client->next;
-		if (client->occupation != CLIENT_EVENTS)
+		if (client->occupation != CLIENT_EVENTS || !(client->kinds & events_kind(effect)))
 			continue;
 		if (loop_stream_pending(client->stream) + length > OUTPUT_LIMIT ||
 		    loop_stream_write(client->stream, line, length)) {

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 
 #include "daemon/control.h"
+#include "daemon/events.h"
 #include "daemon/fastpath.h"
 #include "daemon/inject.h"
 #include "daemon/ipsec.h"
@@ -114,6 +115,18 @@ static void send_packet(struct shell *shell, const struct effect *effect)
 	log_write(LOG_LEVEL_INFO, "cannot send a packet of our own: %m");
 }
 
+/* Every one of them: what a carrier must be able to look up is not held back. */
+static void log_mapping(const struct shell *shell, const struct effect *effect)
+{
+	const struct settings *settings = &shell->configuration->settings;
+	char text[192];
+
+	if (!settings->log_mappings || (settings->port_block && !effect->mapping.is_block))
+		return;
+	events_describe_mapping(effect, text, sizeof(text));
+	log_always(LOG_LEVEL_INFO, "%s", text);
+}
+
 static void raise_alert(struct shell *shell, const struct effect *effect)
 {
 	log_write(effect->alert.raised ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s%s: %s: %s",
@@ -134,6 +147,10 @@ void effects_drain(struct shell *shell)
 			log_packet(shell, &effect);
 			break;
 		case EFFECT_SESSION_EVENT:
+			control_publish(shell->control, &effect);
+			break;
+		case EFFECT_MAPPING_EVENT:
+			log_mapping(shell, &effect);
 			control_publish(shell->control, &effect);
 			break;
 		case EFFECT_ALERT:

@@ -68,6 +68,24 @@ static int parse_text(const char *name, const json_t *member, char *text, size_t
 	return 0;
 }
 
+/* One word, or a list of them. */
+static int parse_kinds(const json_t *kinds, struct request_text *text, char *error, size_t size)
+{
+	size_t count = json_is_array(kinds) ? json_array_size(kinds) : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		const json_t *kind = json_is_array(kinds) ? json_array_get(kinds, i) : kinds;
+		const char *word = json_string_value(kind);
+
+		if (!word || !*word || count > REQUEST_KIND_LIMIT || strlen(word) >= sizeof(text->kinds[0])) {
+			snprintf(error, size, "kinds is not a list of kinds");
+			return -EINVAL;
+		}
+		snprintf(text->kinds[text->kind_count++], sizeof(text->kinds[0]), "%s", word);
+	}
+	return 0;
+}
+
 int report_parse_request(const char *line, size_t length, struct request_text *text, char *error, size_t size)
 {
 	const char *name, *command;
@@ -99,6 +117,8 @@ int report_parse_request(const char *line, size_t length, struct request_text *t
 			failed = parse_text(name, value, text->address, sizeof(text->address), error, size);
 		} else if (strcmp(name, "tuple") == 0) {
 			failed = parse_text(name, value, text->tuple, sizeof(text->tuple), error, size);
+		} else if (strcmp(name, "kinds") == 0) {
+			failed = parse_kinds(value, text, error, size);
 		} else if (strcmp(name, "command") != 0) {
 			snprintf(error, size, "unknown member: %.40s", name);
 			failed = -EINVAL;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "daemon/events.h"
 #include "rules/address_text.h"
 
 static const struct {
@@ -66,6 +67,34 @@ static int take_address(const struct request_text *text, bool wanted, struct req
 	return 0;
 }
 
+static unsigned int kind_of_word(const char *word)
+{
+	if (strcmp(word, "session") == 0)
+		return EVENT_KIND_SESSION;
+	if (strcmp(word, "alert") == 0)
+		return EVENT_KIND_ALERT;
+	return strcmp(word, "mapping") == 0 ? EVENT_KIND_MAPPING : 0;
+}
+
+static int take_kinds(const struct request_text *text, struct request *request, char *error, size_t size)
+{
+	request->kinds = text->kind_count ? 0 : EVENT_KINDS_DEFAULT;
+	if (text->kind_count && request->verb != REQUEST_EVENTS) {
+		snprintf(error, size, "%s takes no kinds", text->command);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < text->kind_count; i++) {
+		unsigned int kind = kind_of_word(text->kinds[i]);
+
+		if (!kind) {
+			snprintf(error, size, "no kind of event: %s (session, alert or mapping)", text->kinds[i]);
+			return -EINVAL;
+		}
+		request->kinds |= kind;
+	}
+	return 0;
+}
+
 int request_parse(const struct request_text *text, struct request *request, char *error, size_t size)
 {
 	struct request parsed = { .verb = REQUEST_STATUS };
@@ -87,7 +116,8 @@ int request_parse(const struct request_text *text, struct request *request, char
 			return failed;
 	}
 	if (parse_limit(text, verbs[parsed.verb].takes == TAKES_LIMIT, &parsed, error, size) ||
-	    take_address(text, verbs[parsed.verb].takes == TAKES_ADDRESS, &parsed, error, size))
+	    take_address(text, verbs[parsed.verb].takes == TAKES_ADDRESS, &parsed, error, size) ||
+	    take_kinds(text, &parsed, error, size))
 		return -EINVAL;
 	if (*text->tuple ? verbs[parsed.verb].takes != TAKES_TUPLE : verbs[parsed.verb].takes == TAKES_TUPLE) {
 		snprintf(error, size, *text->tuple ? "%s takes no tuple" : "%s needs a tuple", text->command);

@@ -35,6 +35,7 @@ enum request_verb {
 
 /* More words than the filter has make no sense. */
 #define REQUEST_FIELD_LIMIT 16
+#define REQUEST_KIND_LIMIT 4
 
 struct request_field {
 	char name[24];
@@ -55,6 +56,8 @@ struct request_text {
 	int64_t limit;
 	char address[FILTER_TEXT_SIZE]; /* "": none given */
 	char tuple[REQUEST_TUPLE_SIZE];
+	unsigned int kind_count;	/* of events */
+	char kinds[REQUEST_KIND_LIMIT][12];
 	unsigned int field_count;
 	struct request_field fields[REQUEST_FIELD_LIMIT];
 };
@@ -66,6 +69,7 @@ struct request {
 	bool has_address;
 	struct address address;
 	char tuple[REQUEST_TUPLE_SIZE]; /* as it was written */
+	unsigned int kinds; /* of events: enum event_kind, in sum */
 };
 
 /**

@@ -35,7 +35,9 @@
 #define EXIT_USAGE 2
 #define TICK_MS 100u
 #define LISTENERS_MS 2000u /* so long may a new service wait until its port is its own */
-#define TICK_BUDGET 4096u  /* sessions looked at in one go: well under a millisecond */
+/* Sessions looked at in one go: what their ends leave to tell finds room. And how often, in one tick. */
+#define TICK_BUDGET 256u
+#define TICK_ROUNDS 16
 
 struct options {
 	const char *config;
@@ -159,9 +161,12 @@ static int print_configuration(const struct configuration *configuration)
 static void shell_tick(void *context)
 {
 	struct shell *shell = context;
-	bool more = engine_tick(shell->engine, loop_now(), TICK_BUDGET);
+	bool more = true;
 
-	effects_drain(shell);
+	for (unsigned int round = 0; more && round < TICK_ROUNDS; round++) {
+		more = engine_tick(shell->engine, loop_now(), TICK_BUDGET);
+		effects_drain(shell);
+	}
 	effects_install(shell);
 	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
 }

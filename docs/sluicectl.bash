@@ -37,7 +37,7 @@ _sluicectl()
 		case $verb in
 		sessions) mapfile -t COMPREPLY < <(compgen -W "$filter -a --accounting" -- "$current") ;;
 		delete) mapfile -t COMPREPLY < <(compgen -W "$filter" -- "$current") ;;
-		events) mapfile -t COMPREPLY < <(compgen -W "-t --timestamp --json" -- "$current") ;;
+		events) mapfile -t COMPREPLY < <(compgen -W "-t --timestamp -m --mappings --json" -- "$current") ;;
 		sources | destinations) mapfile -t COMPREPLY < <(compgen -W "-n --lines --json" -- "$current") ;;
 		why) mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp icmpv6 udplite sctp dccp gre iif oif type id --json" -- "$current") ;;
 		top) ;;

@@ -90,6 +90,20 @@ static void print_alert(FILE *out, const struct document *alert)
 	fprintf(out, "%9s %s %s: %s\n", label, name, document_text(alert, "subject"), document_text(alert, "text"));
 }
 
+/* As the log has it: `mapping add udp 10.0.0.2 4000 198.51.100.1 4000`. */
+static void print_mapping(FILE *out, const struct document *event, const char *name)
+{
+	fprintf(out, "%s %s %s ", name, document_text(event, "change"), document_text(event, "protocol"));
+	if (strcmp(name, "ports") == 0)
+		fprintf(out, "%s %s %" PRId64 "-%" PRId64 "\n", document_text(event, "internal"),
+			document_text(event, "external"), document_integer(event, "first"),
+			document_integer(event, "last"));
+	else
+		fprintf(out, "%s %" PRId64 " %s %" PRId64 "\n", document_text(event, "internal.address"),
+			document_integer(event, "internal.port"), document_text(event, "external.address"),
+			document_integer(event, "external.port"));
+}
+
 void flow_print_event(FILE *out, const struct document *event, bool timestamp)
 {
 	const char *name = document_text(event, "event");
@@ -98,6 +112,10 @@ void flow_print_event(FILE *out, const struct document *event, bool timestamp)
 		fprintf(out, "[%.6f]\t", document_real(event, "time"));
 	if (strcmp(name, "alert") == 0) {
 		print_alert(out, event);
+		return;
+	}
+	if (strcmp(name, "mapping") == 0 || strcmp(name, "ports") == 0) {
+		print_mapping(out, event, name);
 		return;
 	}
 	if (strcmp(name, "destroy") == 0)

@@ -32,6 +32,7 @@ struct options {
 	const char *socket;
 	bool json;
 	bool timestamps;
+	bool mappings; /* of events: only those of mappings */
 	bool accounting;
 	unsigned int limit;   /* 0: not given */
 	const char *argument; /* NULL: not given */
@@ -139,6 +140,7 @@ static const struct option filter_options[] = {
 
 static const struct option stream_options[] = {
 	{ "timestamp", no_argument, NULL, 't' },
+	{ "mappings", no_argument, NULL, 'm' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -239,8 +241,8 @@ static const char *options_of(const struct verb *verb, const struct option **nam
 	*names = limit_options;
 	if (verb->limit)
 		return "n:j";
-	*names = verb->timestamps ? stream_options : stream_options + 1;
-	return verb->timestamps ? "tj" : "j";
+	*names = verb->timestamps ? stream_options : stream_options + 2;
+	return verb->timestamps ? "tmj" : "j";
 }
 
 /* The words of a tuple, which may as well come as one. Return: as parse_first(). */
@@ -281,6 +283,8 @@ static int parse_verb(int argc, char **argv, const struct verb *verb, struct opt
 			options->accounting = true;
 		} else if (option == 't') {
 			options->timestamps = true;
+		} else if (option == 'm') {
+			options->mappings = true;
 		} else if (option == 'n') {
 			if (!parse_limit(optarg, &options->limit))
 				return usage("not a number of lines: %s", optarg);
@@ -412,7 +416,8 @@ static enum outcome show_answer(struct client *client, const struct verb *verb, 
 
 static enum outcome ask(const struct verb *verb, const struct options *options)
 {
-	struct document_word argument = { verb->argument, options->argument };
+	struct document_word kinds = { "kinds", "mapping" }, named = { verb->argument, options->argument };
+	struct document_word argument = options->mappings ? kinds : named;
 	char *request = document_request(verb->word, argument, options->limit, options->words, options->word_count);
 	enum outcome outcome;
 	struct client *client;

@@ -20,6 +20,7 @@ enum effect_kind {
 	EFFECT_LOG,	      /* a log statement matched */
 	EFFECT_SESSION_EVENT, /* new, update, destroy: for `events` */
 	EFFECT_ALERT,	      /* an edge: raised or cleared */
+	EFFECT_MAPPING_EVENT, /* a mapping, or a block of ports, came or went: where it is watched or logged */
 	EFFECT_INSTALL,	      /* the fast path may take this session over: see engine_lend() */
 };
 
@@ -59,6 +60,12 @@ struct effect {
 			enum direction direction; /* of the packet that was just accepted */
 			uint32_t iif, mark;	  /* that it came with */
 		} install;
+		struct {
+			bool made, is_block;
+			uint8_t protocol;
+			struct endpoint internal, external; /* of a block: only their addresses say something */
+			uint16_t first, last;		    /* of a block: its ports */
+		} mapping;
 		struct {
 			bool raised;
 			const char *name; /* from the closed set of CONTRACT */

@@ -178,6 +178,9 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget);
  */
 bool engine_next_effect(struct engine *engine, struct effect *effect);
 
+/* Shall mappings that come and go be effects, also where the configuration does not log them? */
+void engine_watch_mappings(struct engine *engine, bool wanted);
+
 /* The configuration in force; NULL before the first engine_apply(). */
 const struct configuration *engine_configuration(const struct engine *engine);
 
