@@ -124,12 +124,21 @@ static bool take_fresh_anywhere(struct search *search, uint32_t tried)
 	return false;
 }
 
+/* From an address that had no pool. */
+static bool take_unopened(struct search *search)
+{
+	uint32_t pool = search_open_unopened(search);
+
+	return pool != POOL_NONE && take_fresh(search, pool);
+}
+
 bool search_take_dealt(struct search *search)
 {
 	const struct mapping_request *request = search->request;
 	struct mappings *mappings = search->mappings;
 	const struct address *home = &request->address_first;
 	uint32_t pool, present;
+	bool unopened;
 
 	if (search->paired_host != HOST_NONE)
 		home = &mappings->hosts.list[search->paired_host].external;
@@ -143,14 +152,11 @@ bool search_take_dealt(struct search *search)
 	if (take_own_anywhere(search))
 		return true;
 	pool = richest(search, &present);
-	if (present < search->address_count &&
-	    (pool == POOL_NONE || mappings->blocks.free[pool] * 2 < mappings->blocks.per_pool)) {
-		uint32_t fresh = search_open_unopened(search);
-
-		if (fresh != POOL_NONE && take_fresh(search, fresh))
-			return true;
-	}
+	unopened = present < search->address_count;
+	if (unopened && (pool == POOL_NONE || mappings->blocks.free[pool] * 2 < mappings->blocks.per_pool) &&
+	    take_unopened(search))
+		return true;
 	if (pool != POOL_NONE && take_fresh(search, pool))
 		return true;
-	return take_fresh_anywhere(search, pool);
+	return take_fresh_anywhere(search, pool) || (unopened && take_unopened(search));
 }

@@ -131,6 +131,9 @@ static void choose_limits(struct play *play, struct settings *settings)
 	}
 	if ((bits & 48) == 16)
 		settings->new_per_source = (struct settings_rate){ .count = 2, .period_s = 1, .burst = 3 };
+	if ((bits & 12) == 8)
+		settings->port_block = 16;
+	settings->log_mappings = bits & 32;
 	settings->exempt_count = bits >> 6 & 1;
 	settings->exempt[0] = (struct settings_network){ address_from_ipv4(exempt), 128 };
 }
