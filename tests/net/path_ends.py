@@ -7,6 +7,9 @@ path_ends.py send ADDRESS PORT N BYTES  N connections at once, BYTES over each
 path_ends.py stuck PORT                 take one connection and read nothing
 path_ends.py quiet ADDRESS PORT SECONDS connect, ask for a small page, be silent, ask once more
 path_ends.py echo PORT                  answer datagrams with their beginning
+path_ends.py whole PORT                 answer datagrams with themselves, and say who sent how much
+path_ends.py exchange ADDRESS PORT BYTES  one datagram and its answer
+path_ends.py names PORT                 a DNS server with one answer, of 4 KB
 path_ends.py datagrams ADDRESS PORT     small ones, answered, and large ones, which may not be
 """
 import resource
@@ -110,7 +113,49 @@ def datagrams(address, port):
                 pass
 
 
+def whole(port):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.bind(("::", port))
+    ready()
+    while True:
+        data, peer = s.recvfrom(65536)
+        print(len(data), peer[0].replace("::ffff:", ""), peer[1], flush=True)
+        s.sendto(data, peer)
+
+
+def exchange(address, port, size):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    if ":" not in address:
+        s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: don't
+    payload = bytes(i * 7 % 251 for i in range(size))
+    s.settimeout(2)
+    for _ in range(3):
+        s.sendto(payload, (address, port))
+        try:
+            if s.recvfrom(65536)[0] == payload:
+                return
+        except socket.timeout:
+            pass
+    sys.exit("no answer to %d bytes" % size)
+
+
+def names(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IP, 10, 0)
+    s.bind(("", port))
+    ready()
+    texts = b"".join(b"\xc0\x0c\x00\x10\x00\x01\x00\x00\x00\x3c\x00\xc9\xc8" + b"t" * 200 for _ in range(20))
+    while True:
+        query, peer = s.recvfrom(4096)
+        end = query.index(b"\0", 12) + 5
+        head = query[:2] + b"\x84\x00\x00\x01\x00\x14\x00\x00\x00\x00"
+        s.sendto(head + query[12:end] + texts, peer)
+
+
 keep = []
 resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
 numbers = [int(word) if word.isdigit() else word for word in sys.argv[2:]]
-{"sink": sink, "send": send, "stuck": stuck, "quiet": quiet, "echo": echo, "datagrams": datagrams}[sys.argv[1]](*numbers)
+{"sink": sink, "send": send, "stuck": stuck, "quiet": quiet, "echo": echo, "datagrams": datagrams,
+ "whole": whole, "exchange": exchange, "names": names}[sys.argv[1]](*numbers)
