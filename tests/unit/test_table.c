@@ -15,7 +15,7 @@
 #include "conntrack/table.h"
 
 #define CAPACITY 300
-#define STEPS 400000
+#define STEPS_DEFAULT 400000 /* STEPS in the environment asks for more */
 
 static uint64_t state;
 
@@ -170,7 +170,8 @@ static void test_table_against_model(void **unused)
 {
 	static const uint64_t key[2] = { 1, 2 };
 	static struct model model;
-	const char *given = getenv("SEED");
+	const char *given = getenv("SEED"), *wanted = getenv("STEPS");
+	long steps = wanted ? strtol(wanted, NULL, 0) : STEPS_DEFAULT;
 	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 	struct mono now = { 5 };
 	struct table table;
@@ -179,7 +180,7 @@ static void test_table_against_model(void **unused)
 	state = seed;
 	print_message("seed %llu\n", (unsigned long long)seed);
 	assert_int_equal(table_init(&table, CAPACITY, key, now), 0);
-	for (int step = 0; step < STEPS; step++) {
+	for (long step = 0; step < steps; step++) {
 		int slot = (int)draw(CAPACITY);
 		struct session_handle handle;
 
