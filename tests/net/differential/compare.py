@@ -178,7 +178,8 @@ def describe(side, probe, freedom, p, quoted=False):
     # with identification 0 it must (RFC 6864 section 4.1), and nobody ever fragments it.
     own = p.ttl == 64
     words.append("df" if p.df and not (p.quote and own) else "")
-    words.append("id" if not own and p.id in (0x5A01, 0x5A02, 0x6000 | probe.number) else "")
+    # What may be fragmented gets a number of sluice's own where its source is translated (RFC 6864).
+    words.append("id" if not own and p.df and p.id in (0x5A01, 0x5A02) else "")
     if p.options:
         words.append("ip-options " + p.options.hex())
     if p.bad:
@@ -191,9 +192,14 @@ class Run:
         self.sides, self.talks, self.freedom, self.quiet = sides, talks, freedom, quiet
         self.seen = {side.name: [[] for _ in talks] for side in sides}
         self.strays = {side.name: [] for side in sides}
+        self.pieces = {}
 
-    def owner(self, end, p):
-        number = p.id & 0xFFF if p.fragment[0] and p.id >> 12 == 6 else probes.number_in(p)
+    def owner(self, side, end, p):
+        # A later fragment belongs to the first one that it will be put together with.
+        datagram = (side.name, end, p.src, p.dst, p.proto, p.id)
+        number = self.pieces.get(datagram) if p.fragment[0] else probes.number_in(p)
+        if p.fragment[1] and not p.fragment[0]:
+            self.pieces[datagram] = number
         if number is not None and number < len(self.talks):
             return self.talks[number]
         if p.proto == wire.ICMP6 and p.type == 136:
@@ -202,7 +208,7 @@ class Run:
 
     def take(self, side, end, p):
         """Notes a packet that arrived; what its receiver sends in turn."""
-        talk = self.owner(end, p)
+        talk = self.owner(side, end, p)
         if not talk:
             if not chatter(p):
                 self.strays[side.name].append("%s %s" % (end, p))
