@@ -54,3 +54,17 @@ enum address_type locality_of(const struct link_table *links, const struct addre
 	}
 	return ADDRESS_TYPE_UNICAST;
 }
+
+bool locality_on_link(const struct link *link, const struct address *address)
+{
+	for (unsigned int i = 0; i < link->address_count; i++) {
+		const struct link_address *own = &link->addresses[i];
+		unsigned int bits = own->prefix_length + (address_is_ipv4(&own->address) ? 96U : 0U), bit = 0;
+
+		while (bit < bits && !((own->address.bytes[bit / 8] ^ address->bytes[bit / 8]) & 0x80 >> bit % 8))
+			bit++;
+		if (bit == bits)
+			return true;
+	}
+	return false;
+}

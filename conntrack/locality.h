@@ -15,4 +15,7 @@
  */
 enum address_type locality_of(const struct link_table *links, const struct address *address, const struct link *link);
 
+/** locality_on_link() - does the address belong to one of the interface's own networks? */
+bool locality_on_link(const struct link *link, const struct address *address);
+
 #endif

@@ -29,7 +29,8 @@
 #include "conntrack/track.h"
 #include "sluice/packet.h"
 
-#define WITNESS_ANSWER_MS 3000
+/* A SYN that was lost is sent again after one second. */
+#define WITNESS_ANSWER_MS 2000
 #define WITNESS_GIVEN_UP_MS 15000
 #define WITNESS_SEEN 4096u
 #define WITNESS_OUTSIDE 16

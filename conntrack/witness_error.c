@@ -61,6 +61,20 @@ static void note_limit(struct passage *passage, enum statistic statistic)
 }
 
 /*
+ * Does the packet come from outside? Until a translated session has shown where that
+ * is, only an interface's own networks count as inside.
+ */
+static bool is_from_outside(const struct passage *passage)
+{
+	const struct witness *witness = passage->engine->witness;
+	const struct link *link = passage->context.iif;
+
+	if (witness->outside_count || !link)
+		return witness_is_outside(witness, passage->meta->iif);
+	return !locality_on_link(link, &passage->original.source.address);
+}
+
+/*
  * What rules keep out from outside is what they are for, and what is sent to
  * everybody is meant for nobody in particular.
  */
@@ -72,8 +86,7 @@ static void note_policy(struct passage *passage)
 	bool policy = passage->rule == RULE_NONE;
 	struct statistics_entry *service;
 
-	if (witness_is_outside(engine->witness, passage->meta->iif) ||
-	    witness_is_many(engine, &parties.service.address) ||
+	if (is_from_outside(passage) || witness_is_many(engine, &parties.service.address) ||
 	    !witness_is_new(engine->witness, &passage->original, STATISTIC_POLICY_DROPPED, engine->now))
 		return;
 	service = witness_blame(engine, &parties, STATISTIC_POLICY_DROPPED);

@@ -10,6 +10,7 @@
 
 #include "conntrack/checksum.h"
 #include "conntrack/engine_private.h"
+#include "sluice/diagnosis.h"
 
 #define ROUNDS 400
 #define BATCH 256
@@ -295,6 +296,23 @@ static void measure(const char *what, struct bench benches[2], uint64_t (*run)(s
 	       costs[1][ROUNDS / 2], ratios[ROUNDS / 2] - 1);
 }
 
+/* One question about everything, with the tables as full as the workloads have left them. */
+static void measure_question(struct bench *bench)
+{
+	static struct finding findings[FINDING_LIMIT];
+	static double costs[ROUNDS];
+	size_t found = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t begin = clock_ns();
+
+		found = engine_diagnose(bench->engine, NULL, bench->now, findings, FINDING_LIMIT);
+		costs[round] = (double)(clock_ns() - begin) / 1e6;
+	}
+	qsort(costs, ROUNDS, sizeof(costs[0]), by_value);
+	fprintf(stderr, "diagnose: %.2f ms, %.2f at most, %zu findings\n", costs[ROUNDS / 2], costs[ROUNDS - 1], found);
+}
+
 int main(void)
 {
 	static struct bench benches[2];
@@ -304,6 +322,7 @@ int main(void)
 	measure("established packet", benches, run_established);
 	measure("packet of a short connection", benches, run_connections);
 	measure("first packet, never answered", benches, run_unanswered);
+	measure_question(&benches[1]);
 	for (int i = 0; i < 2; i++) {
 		engine_destroy(benches[i].engine);
 		configuration_destroy(benches[i].configuration);
