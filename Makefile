@@ -195,6 +195,7 @@ SYSTEMD   := $(PREFIX)/lib/systemd/system
 INSTALLED := $(PREFIX)/sbin/sluiced $(PREFIX)/bin/sluicectl $(SYSTEMD)/sluice.service \
 	$(PREFIX)/lib/sysusers.d/sluice.conf $(PREFIX)/lib/tmpfiles.d/sluice.conf \
 	$(foreach page,$(wildcard docs/*.[1-8]),$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+	$(addprefix $(PREFIX)/share/doc/sluice/,$(patsubst docs/%,%,$(wildcard docs/prometheus/*))) \
 	$(if $(wildcard docs/sluicectl.bash),$(PREFIX)/share/bash-completion/completions/sluicectl)
 
 install: all
@@ -209,6 +210,8 @@ install: all
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	test ! -f docs/sluicectl.bash || \
 		install -D -m 644 docs/sluicectl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluicectl
+	for example in $(wildcard docs/prometheus/*); do \
+		install -D -m 644 $$example $(DESTDIR)$(PREFIX)/share/doc/sluice/prometheus/$${example##*/} || exit 1; done
 	test -f $(DESTDIR)/etc/sluice/sluice.conf || \
 		install -D -m 644 systemd/sluice.conf $(DESTDIR)/etc/sluice/sluice.conf
 

@@ -17,6 +17,8 @@
 
 /* Packets that `log` statements match, a second; the kernel's own log is limited as well. */
 #define LOG_PACKETS 200u
+/* Lines about alerts, a minute. */
+#define LOG_ALERTS 120u
 #define ADDRESS_TEXT 48
 
 static void address_text(const struct address *address, char text[ADDRESS_TEXT])
@@ -98,9 +100,18 @@ static void log_packet(const struct shell *shell, const struct effect *effect)
 	address_text(&tuple->source.address, source);
 	address_text(&tuple->destination.address, destination);
 	transport_text(tuple, transport, sizeof(transport));
-	log_always((enum log_level)(effect->log.level & 7), "%sIN=%s OUT=%s SRC=%s DST=%s LEN=%u PROTO=%s",
-		   effect->log.prefix ? effect->log.prefix : "", interface_name(shell, effect->log.iif),
-		   interface_name(shell, effect->log.oif), source, destination, effect->log.length, transport);
+	log_event((enum log_level)(effect->log.level & 7), true,
+		  (const struct log_field[]){ { "EVENT", "packet" },
+					      { "PREFIX", effect->log.prefix },
+					      { "IN", interface_name(shell, effect->log.iif) },
+					      { "OUT", interface_name(shell, effect->log.oif) },
+					      { "SRC", source },
+					      { "DST", destination },
+					      { "PROTO", transport },
+					      { NULL, NULL } },
+		  "%sIN=%s OUT=%s SRC=%s DST=%s LEN=%u PROTO=%s", effect->log.prefix ? effect->log.prefix : "",
+		  interface_name(shell, effect->log.iif), interface_name(shell, effect->log.oif), source, destination,
+		  effect->log.length, transport);
 }
 
 static void send_packet(struct shell *shell, const struct effect *effect)
@@ -127,10 +138,30 @@ static void log_mapping(const struct shell *shell, const struct effect *effect)
 	log_always(LOG_LEVEL_INFO, "%s", text);
 }
 
+/* The engine tells edges only; this is for one that would tell very many. */
+static void log_alert(const struct effect *effect)
+{
+	static struct log_limit limit = { .burst = LOG_ALERTS, .interval_ms = 60000 };
+	uint64_t suppressed;
+
+	if (!log_limit_pass(&limit, effect->at, &suppressed))
+		return;
+	if (suppressed)
+		log_write(LOG_LEVEL_WARNING, "%llu alerts more should have been logged",
+			  (unsigned long long)suppressed);
+	log_event(effect->alert.raised ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, false,
+		  (const struct log_field[]){ { "EVENT", "alert" },
+					      { "ALERT", effect->alert.name },
+					      { "SUBJECT", effect->alert.subject },
+					      { "RAISED", effect->alert.raised ? "1" : "0" },
+					      { NULL, NULL } },
+		  "%s%s: %s: %s", effect->alert.raised ? "" : "over: ", effect->alert.name, effect->alert.subject,
+		  effect->alert.text);
+}
+
 static void raise_alert(struct shell *shell, const struct effect *effect)
 {
-	log_write(effect->alert.raised ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s%s: %s: %s",
-		  effect->alert.raised ? "" : "over: ", effect->alert.name, effect->alert.subject, effect->alert.text);
+	log_alert(effect);
 	control_publish(shell->control, effect);
 }
 

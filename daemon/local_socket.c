@@ -105,7 +105,7 @@ int local_socket_open(struct local_socket *opened, const char *path, const char 
 		*message = "cannot set its group and mode";
 		goto cleanup;
 	}
-	if (listen(opened->fd, 64) < 0) {
+	if (listen(opened->fd, 256) < 0) {
 		failed = -errno;
 		goto cleanup;
 	}

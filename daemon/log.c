@@ -5,10 +5,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <systemd/sd-journal.h>
+
 #define LOG_LINE_SIZE 1024
+#define LOG_FIELD_SIZE 320
+#define MESSAGE "MESSAGE="
+#define IDENTIFIER "SYSLOG_IDENTIFIER=sluiced"
 
 static struct {
 	enum log_level threshold;
@@ -37,20 +44,49 @@ bool log_shown(enum log_level level)
 	return level <= log_state.threshold;
 }
 
-static void write_line(enum log_level level, const char *format, va_list arguments)
+/* One entry of the journal; false: it did not take it. @line: "MESSAGE=" and the text. */
+static bool send_entry(enum log_level level, const struct log_field *fields, const char *line, size_t length)
 {
-	char line[LOG_LINE_SIZE];
-	int used = 0, error = errno;
+	char priority[16], texts[LOG_FIELD_LIMIT][LOG_FIELD_SIZE];
+	struct iovec parts[3 + LOG_FIELD_LIMIT];
+	int count = 0;
 
+	parts[count++] = (struct iovec){ (void *)(uintptr_t)line, length };
+	parts[count].iov_base = priority;
+	parts[count++].iov_len = (size_t)snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)level);
+	parts[count++] = (struct iovec){ (void *)(uintptr_t)IDENTIFIER, sizeof(IDENTIFIER) - 1 };
+	for (; fields && fields->name && count < 3 + LOG_FIELD_LIMIT; fields++) {
+		char *text = texts[count - 3];
+		int used;
+
+		if (!fields->value)
+			continue;
+		used = snprintf(text, LOG_FIELD_SIZE, "SLUICE_%s=%s", fields->name, fields->value);
+		parts[count].iov_base = text;
+		parts[count++].iov_len = used < LOG_FIELD_SIZE ? (size_t)used : LOG_FIELD_SIZE - 1;
+	}
+	return sd_journal_sendv(parts, count) == 0;
+}
+
+static void write_line(enum log_level level, const struct log_field *fields, const char *format, va_list arguments)
+{
+	char line[sizeof(MESSAGE) + LOG_LINE_SIZE];
+	const size_t offset = sizeof(MESSAGE) - 1;
+	int error = errno, used;
+
+	memcpy(line, MESSAGE, offset);
+	used = vsnprintf(line + offset, LOG_LINE_SIZE, format, arguments);
+	if (used > LOG_LINE_SIZE - 1)
+		used = LOG_LINE_SIZE - 1;
+	if (log_state.journal && send_entry(level, fields, line, offset + (size_t)used))
+		return;
+	line[offset + (size_t)used++] = '\n';
+	/* In the place of MESSAGE's last letters. */
 	if (log_state.journal)
-		used = snprintf(line, sizeof(line), "<%d>", (int)level);
-	errno = error;
-	used += vsnprintf(line + used, sizeof(line) - (size_t)used - 1, format, arguments);
-	if ((size_t)used > sizeof(line) - 2)
-		used = sizeof(line) - 2;
-	line[used++] = '\n';
+		memcpy(line + offset - 3, (const char[]){ '<', (char)('0' + level), '>' }, 3);
 	/* One write a line: lines of two processes on one stderr do not mix. Nobody to tell when it fails. */
-	if (write(STDERR_FILENO, line, (size_t)used) < 0)
+	if (write(STDERR_FILENO, line + offset - (log_state.journal ? 3 : 0),
+		  (size_t)used + (log_state.journal ? 3 : 0)) < 0)
 		errno = error;
 }
 
@@ -61,7 +97,7 @@ void log_write(enum log_level level, const char *format, ...)
 	if (!log_shown(level))
 		return;
 	va_start(arguments, format);
-	write_line(level, format, arguments);
+	write_line(level, NULL, format, arguments);
 	va_end(arguments);
 }
 
@@ -70,7 +106,18 @@ void log_always(enum log_level level, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	write_line(level, format, arguments);
+	write_line(level, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void log_event(enum log_level level, bool always, const struct log_field *fields, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!always && !log_shown(level))
+		return;
+	va_start(arguments, format);
+	write_line(level, fields, format, arguments);
 	va_end(arguments);
 }
 

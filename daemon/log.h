@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The log: lines on stderr, with journald's priorities when it listens.
+ * The log: lines on stderr; under systemd entries of the journal, with fields of ours that
+ * a program can ask for (journalctl SLUICE_ALERT=pool-pressure).
  */
 #ifndef SLUICE_DAEMON_LOG_H
 #define SLUICE_DAEMON_LOG_H
@@ -23,7 +24,8 @@ enum log_level {
  * log_init() - choose what is shown
  * @verbosity: 0: notices and above; 1: information too; 2: everything
  *
- * Looks at JOURNAL_STREAM: only when stderr is journald's stream, lines begin with <N>.
+ * Looks at JOURNAL_STREAM: when stderr is journald's stream, lines go to the journal by its
+ * own protocol; should it not take one, that line goes to stderr with <N> before it.
  */
 void log_init(unsigned int verbosity);
 
@@ -32,6 +34,22 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 
 /** log_always() - as log_write(), also when lines of @level are not shown: a rule asked for it */
 void log_always(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** struct log_field - SLUICE_@name=@value in the journal; not shown elsewhere */
+struct log_field {
+	const char *name, *value;
+};
+
+/* Fields of one entry; more are left out. */
+#define LOG_FIELD_LIMIT 8
+
+/**
+ * log_event() - one line with fields
+ * @fields: end with a NULL name; those with a NULL value are left out
+ * @always: as log_always()
+ */
+void log_event(enum log_level level, bool always, const struct log_field *fields, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /** log_shown() - is a line of @level written at all? */
 bool log_shown(enum log_level level);

@@ -3,9 +3,11 @@
  * A sender that outruns a router: one UDP datagram with a correct checksum, again and again,
  * from a packet socket that skips the queueing discipline.
  *
- *	flood INTERFACE NEXT-HOP-MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE [PAYLOAD]
+ *	flood INTERFACE NEXT-HOP-MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE [PAYLOAD [FLOWS]]
  *
- * RATE is in packets a second, 0 without limit. Prints how many were sent.
+ * RATE is in packets a second, 0 without limit. With FLOWS each datagram is of another flow,
+ * that many in turn: PORTS source ports from SPORT on, then those of the next source address.
+ * Prints how many were sent.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 #define BATCH 64
+#define PORTS 40000u
 #define NS_PER_S 1000000000ull
 
 struct frame {
@@ -88,14 +91,27 @@ static size_t frame_build(struct frame *frame, char **argument, size_t payload)
 	return sizeof(struct ether_header) + sizeof(struct iphdr) + udp_length;
 }
 
-static uint64_t flood(int fd, struct frame *frame, size_t length, double seconds, uint64_t rate)
+/* Makes @frame, a copy of @first, the datagram of that flow; without a UDP checksum. */
+static void frame_vary(struct frame *frame, const struct frame *first, uint64_t flow)
 {
-	struct iovec part = { .iov_base = frame, .iov_len = length };
+	frame->ip.saddr = htonl(ntohl(first->ip.saddr) + (uint32_t)(flow / PORTS));
+	frame->udp.source = htons((uint16_t)(ntohs(first->udp.source) + flow % PORTS));
+	frame->udp.check = 0;
+	frame->ip.check = 0;
+	frame->ip.check = fold(sum_words(&frame->ip, sizeof(frame->ip), 0));
+}
+
+static uint64_t flood(int fd, const struct frame *frame, size_t length, double seconds, uint64_t rate, uint64_t flows)
+{
+	static struct frame frames[BATCH];
+	struct iovec parts[BATCH];
 	struct mmsghdr batch[BATCH] = { 0 };
 	uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9), sent = 0, now;
 
 	for (int i = 0; i < BATCH; i++) {
-		batch[i].msg_hdr.msg_iov = &part;
+		frames[i] = *frame;
+		parts[i] = (struct iovec){ .iov_base = &frames[i], .iov_len = length };
+		batch[i].msg_hdr.msg_iov = &parts[i];
 		batch[i].msg_hdr.msg_iovlen = 1;
 	}
 	while ((now = now_ns()) < end) {
@@ -104,6 +120,8 @@ static uint64_t flood(int fd, struct frame *frame, size_t length, double seconds
 		/* Spinning keeps the pace even; sleeping would send bursts. */
 		if (rate && sent > (now - start) * rate / NS_PER_S)
 			continue;
+		for (unsigned int i = 0; flows && i < (rate ? 16 : BATCH); i++)
+			frame_vary(&frames[i], frame, (sent + i) % flows);
 		done = sendmmsg(fd, batch, rate ? 16 : BATCH, 0);
 		if (done > 0)
 			sent += (uint64_t)done;
@@ -121,7 +139,8 @@ int main(int argc, char **argv)
 	int fd, one = 1;
 
 	if (argc < 9) {
-		fprintf(stderr, "usage: flood INTERFACE MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE [PAYLOAD]\n");
+		fprintf(stderr,
+			"usage: flood INTERFACE MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE [PAYLOAD [FLOWS]]\n");
 		return 2;
 	}
 	payload = argc > 9 ? (size_t)strtoul(argv[9], NULL, 10) : 18;
@@ -138,7 +157,8 @@ int main(int argc, char **argv)
 		perror("flood");
 		return 1;
 	}
-	printf("%llu\n", (unsigned long long)flood(fd, &frame, length, atof(argv[7]), strtoull(argv[8], NULL, 10)));
+	printf("%llu\n", (unsigned long long)flood(fd, &frame, length, atof(argv[7]), strtoull(argv[8], NULL, 10),
+						   argc > 10 ? strtoull(argv[10], NULL, 10) : 0));
 	close(fd);
 	return 0;
 }
