@@ -98,6 +98,13 @@ static bool is_remarkable(const struct passage *passage, uint8_t list, uint16_t 
 	return witness_reads(&passage->packet);
 }
 
+/* What listeners tell apart: an established connection may wait for an acknowledgement and is the same to them. */
+static uint8_t shown_class(uint8_t list)
+{
+	return list == TIMEOUT_TCP_UNACKNOWLEDGED || list == TIMEOUT_TCP_RETRANSMITTING ? TIMEOUT_TCP_ESTABLISHED
+											: list;
+}
+
 /*
  * The packet has passed the rules: let it act on its session. Its protocol's
  * tracker has already said that it belongs.
@@ -118,7 +125,7 @@ void session_advance(struct passage *passage, const struct track_result *result)
 		table_refresh(&passage->engine->table, passage->index, result->timeout, passage->now);
 	if (session->list != before)
 		admit_reclass(passage->engine, passage->index, before);
-	if (session->list != before || session->flags != flags)
+	if (shown_class(session->list) != shown_class(before) || session->flags != flags)
 		session_announce(passage->engine, passage->index, SESSION_UPDATE);
 	if (is_remarkable(passage, before, flags) || result->retransmission)
 		witness_advanced(passage, result, before, flags);
