@@ -411,6 +411,7 @@ int engine_explain(struct engine *engine, const struct question *question, struc
 		.explanation = explanation,
 		.meta = { .checksum_verified = true },
 	};
+	static const struct mappings_watcher nobody = { NULL, NULL };
 	struct engine_counters counters = engine->counters;
 	struct pools_copy *pools;
 	uint64_t random[4];
@@ -435,7 +436,9 @@ int engine_explain(struct engine *engine, const struct question *question, struc
 		return -ENOMEM;
 	memcpy(random, engine->random, sizeof(random));
 	engine->now = now;
+	mappings_watch(engine->mappings, &nobody);
 	rehearse_way(&rehearsal);
+	mapping_effects_choose(engine);
 	memcpy(engine->random, random, sizeof(random));
 	engine->counters = counters;
 	pools_restore(mappings_pools(engine->mappings), pools);
