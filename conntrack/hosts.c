@@ -39,6 +39,12 @@ void hosts_fini(struct hosts *hosts)
 	*hosts = (struct hosts){ 0 };
 }
 
+uint64_t hosts_bytes(const struct hosts *hosts)
+{
+	return 2 * (uint64_t)hosts->capacity * sizeof(*hosts->list) +
+	       ((uint64_t)hosts->bucket_mask + 1) * sizeof(*hosts->buckets);
+}
+
 static uint32_t *bucket_of(const struct hosts *hosts, const struct address *internal)
 {
 	return &hosts->buckets[hash_bytes(hosts->key, internal, sizeof(*internal)) & hosts->bucket_mask];

@@ -41,6 +41,9 @@ struct hosts {
 int hosts_init(struct hosts *hosts, uint32_t capacity, const uint64_t key[2]);
 void hosts_fini(struct hosts *hosts);
 
+/* Bytes taken, every index counted. */
+uint64_t hosts_bytes(const struct hosts *hosts);
+
 /**
  * hosts_paired() - the entry whose external address lies from @first to @last
  *

@@ -13,8 +13,14 @@
 /* pf's adaptive timeouts: from where on they shrink, and to what when the table is full. */
 #define ADAPTIVE_START_PERCENT 65
 #define ADAPTIVE_LEAST_S UINT64_C(30)
-/* Sources and destinations counted one by one: an eighth of the sessions, but at least these. */
-#define TALLY_LEAST 4096
+/*
+ * What need not be there for each session: sources and destinations counted one by one and
+ * inside addresses with mappings, a sixteenth; external and peers' addresses of
+ * mappings, an eighth; at least so many of each.
+ */
+#define PARTIES_SHARE 16
+#define ADDRESSES_SHARE 8
+#define SHARE_LEAST 4096
 /* How often growth rates are sampled. */
 #define SAMPLE_MS 1000
 
@@ -34,17 +40,22 @@ uint64_t engine_random(struct engine *engine)
 }
 
 /* In a small table each session may have a source of its own; one entry more is for the rest. */
-static uint32_t parties_for(uint32_t capacity)
+static uint32_t share_of(uint32_t capacity, uint32_t share)
 {
-	uint32_t least = capacity < TALLY_LEAST - 2 ? capacity + 2 : TALLY_LEAST;
+	uint32_t least = capacity < SHARE_LEAST - 2 ? capacity + 2 : SHARE_LEAST;
 
-	return capacity / 8 > least ? capacity / 8 : least;
+	return capacity / share > least ? capacity / share : least;
 }
 
 struct engine *engine_create(const struct settings *settings, const struct engine_secrets *secrets, struct mono now)
 {
-	struct mappings_limits limits = { .capacity = settings->capacity, .block = settings->port_block };
-	uint32_t parties = parties_for(settings->capacity);
+	uint32_t parties = share_of(settings->capacity, PARTIES_SHARE);
+	struct mappings_limits limits = {
+		.capacity = settings->capacity,
+		.block = settings->port_block,
+		.hosts = share_of(settings->capacity, PARTIES_SHARE),
+		.addresses = share_of(settings->capacity, ADDRESSES_SHARE),
+	};
 	struct engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)
@@ -62,8 +73,8 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 	engine->pathwatch = pathwatch_create(secrets->hash_key);
 	if (!engine->mappings || !engine->witness || !engine->path_mtus || !engine->pathwatch ||
 	    table_init(&engine->table, settings->capacity, secrets->hash_key, now) < 0 ||
-	    tally_init(&engine->sources, parties, secrets->hash_key) < 0 ||
-	    tally_init(&engine->destinations, parties, secrets->hash_key) < 0 ||
+	    tally_init(&engine->sources, parties, settings->capacity, secrets->hash_key) < 0 ||
+	    tally_init(&engine->destinations, parties, settings->capacity, secrets->hash_key) < 0 ||
 	    quota_init(&engine->quota, parties, secrets->hash_key) < 0 || outbox_init(&engine->outbox) < 0 ||
 	    held_syns_init(&engine->held_syns, secrets->hash_key) < 0 || recent_init(&engine->recent) < 0) {
 		engine_destroy(engine);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table: slots, two hashes, the list of held mappings. */
+/* The table: slots, who comes and goes, the list of held mappings. */
 #include "conntrack/mapping_private.h"
 
 #include <errno.h>
@@ -20,18 +20,19 @@ static uint32_t limit_or(uint32_t limit, uint32_t usual, uint32_t capacity)
 
 static int init_tables(struct mappings *mappings, const struct mappings_limits *limits, const uint64_t key[2])
 {
-	size_t buckets = (size_t)mappings->bucket_mask + 1;
-	int error = 0;
+	uint64_t nodes = (uint64_t)limits->capacity * 2;
+	uint32_t addresses = limits->addresses ? limits->addresses : limits->capacity;
+	int error;
 
 	mappings->list = calloc(limits->capacity, sizeof(*mappings->list));
-	mappings->by_internal = malloc(buckets * sizeof(*mappings->by_internal));
-	mappings->by_external = malloc(buckets * sizeof(*mappings->by_external));
 	mappings->notes = calloc(limits->capacity, sizeof(*mappings->notes));
-	if (!mappings->list || !mappings->by_internal || !mappings->by_external || !mappings->notes)
+	if (!mappings->list || !mappings->notes)
 		return -ENOMEM;
-	memset(mappings->by_internal, 0xff, buckets * sizeof(*mappings->by_internal));
-	memset(mappings->by_external, 0xff, buckets * sizeof(*mappings->by_external));
-	error = hosts_init(&mappings->hosts, limits->hosts ? limits->hosts : limits->capacity, key);
+	error = nodes_init(&mappings->nodes, nodes, nodes);
+	if (!error)
+		error = addresses_init(&mappings->addresses, addresses, key);
+	if (!error)
+		error = hosts_init(&mappings->hosts, limits->hosts ? limits->hosts : limits->capacity, key);
 	if (!error)
 		error = pools_init(&mappings->pools, limit_or(limits->pools, POOLS_DEFAULT, limits->capacity), key);
 	if (!error)
@@ -45,16 +46,11 @@ static int init_tables(struct mappings *mappings, const struct mappings_limits *
 struct mappings *mappings_create(const struct mappings_limits *limits, const uint64_t key[2], uint32_t hold_ms)
 {
 	struct mappings *mappings = calloc(1, sizeof(*mappings));
-	uint32_t buckets = 1;
 
 	if (!mappings)
 		return NULL;
-	/* A walk past a stranger costs a cache miss or two; half of the buckets stay empty. */
-	while (buckets / 2 < limits->capacity)
-		buckets *= 2;
 	mappings->capacity = limits->capacity;
 	mappings->free = MAPPING_NONE;
-	mappings->bucket_mask = buckets - 1;
 	mappings->hold_ms = hold_ms;
 	mappings->first_held = mappings->last_held = MAPPING_NONE;
 	mappings->key[0] = key[0];
@@ -76,8 +72,8 @@ void mappings_destroy(struct mappings *mappings)
 	blocks_fini(&mappings->blocks);
 	free(mappings->notes);
 	free(mappings->list);
-	free(mappings->by_internal);
-	free(mappings->by_external);
+	nodes_fini(&mappings->nodes);
+	addresses_fini(&mappings->addresses);
 	free(mappings);
 }
 
@@ -106,121 +102,12 @@ int mappings_set_reservations(struct mappings *mappings, const struct pool_reser
 	return error;
 }
 
-/* ----------------------------------------------------------------------- hashing */
-
-/* Both keys are hashed as a tuple; behaviour keeps "no peer" apart from a peer of zeros. */
-static uint32_t bucket_of(const struct mappings *mappings, uint8_t protocol, const struct endpoint *end,
-			  enum behaviour behaviour, const struct endpoint *part)
-{
-	struct tuple key = {
-		.source = *end,
-		.destination = *part,
-		.protocol = protocol,
-		.zero = (uint8_t)behaviour,
-	};
-
-	return hash_tuple(mappings->key, &key) & mappings->bucket_mask;
-}
-
-uint32_t *mapping_chain_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
-				 enum behaviour behaviour, const struct endpoint *part)
-{
-	return &mappings->by_internal[bucket_of(mappings, protocol, internal, behaviour, part)];
-}
-
-static uint32_t *chain_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
-				enum behaviour behaviour, const struct endpoint *part)
-{
-	return &mappings->by_external[bucket_of(mappings, protocol, external, behaviour, part)];
-}
-
-uint32_t mapping_match_internal(const struct mappings *mappings, uint32_t index, uint8_t protocol,
-				const struct endpoint *internal, enum behaviour behaviour, const struct endpoint *part)
-{
-	for (; index != MAPPING_NONE; index = mappings->list[index].next_internal) {
-		const struct mapping *mapping = &mappings->list[index];
-
-		if (mapping->internal_port.raw == internal->port.raw && mapping->protocol == protocol &&
-		    mapping->behaviour == (uint8_t)behaviour && endpoint_equal(&mapping->peer, part) &&
-		    address_equal(&mappings->hosts.list[mapping->host].internal, &internal->address))
-			return index;
-	}
-	return MAPPING_NONE;
-}
-
-uint32_t mapping_find_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
-			       enum behaviour behaviour, const struct endpoint *peer)
-{
-	struct endpoint part = mapping_peer_part(behaviour, peer);
-	uint32_t index = *chain_external(mappings, protocol, external, behaviour, &part);
-
-	for (; index != MAPPING_NONE; index = mappings->list[index].next_external) {
-		const struct mapping *mapping = &mappings->list[index];
-
-		if (mapping->protocol == protocol && mapping->behaviour == (uint8_t)behaviour &&
-		    endpoint_equal(&mapping->external, external) && endpoint_equal(&mapping->peer, &part))
-			return index;
-	}
-	return MAPPING_NONE;
-}
-
-/* From the narrowest binding to the widest. */
-static const enum behaviour narrowest_first[] = {
-	BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT,
-	BEHAVIOUR_ADDRESS_DEPENDENT,
-	BEHAVIOUR_ENDPOINT_INDEPENDENT,
-};
-
-uint32_t mapping_lookup_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
-				 const struct endpoint *peer)
-{
-	static const struct endpoint nobody;
-
-	for (size_t i = peer ? 0 : 2; i < 3; i++) {
-		uint32_t index =
-		    mapping_find_external(mappings, protocol, external, narrowest_first[i], peer ? peer : &nobody);
-
-		if (index != MAPPING_NONE && !mappings->list[index].held)
-			return index;
-	}
-	return MAPPING_NONE;
-}
-
-uint32_t mapping_lookup_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
-				 const struct endpoint *peer)
-{
-	static const struct endpoint nobody;
-
-	for (size_t i = peer ? 0 : 2; i < 3; i++) {
-		enum behaviour behaviour = narrowest_first[i];
-		struct endpoint part = mapping_peer_part(behaviour, peer ? peer : &nobody);
-		uint32_t index = *mapping_chain_internal(mappings, protocol, internal, behaviour, &part);
-
-		for (;;) {
-			index = mapping_match_internal(mappings, index, protocol, internal, behaviour, &part);
-			if (index == MAPPING_NONE)
-				break;
-			if (!mappings->list[index].held)
-				return index;
-			index = mappings->list[index].next_internal;
-		}
-	}
-	return MAPPING_NONE;
-}
-
 /* ------------------------------------------------------------------ in and out */
 
 static uint32_t pool_of(const struct mappings *mappings, const struct mapping *mapping)
 {
-	return pools_lookup(&mappings->pools, &mapping->external.address, mapping->protocol);
-}
-
-static struct endpoint internal_of(const struct mappings *mappings, const struct mapping *mapping)
-{
-	return (struct endpoint){
-		.address = mappings->hosts.list[mapping->host].internal,
-		.port = mapping->internal_port,
-	};
+	return pools_lookup(&mappings->pools, addresses_get(&mappings->addresses, mapping->external),
+			    mapping->protocol);
 }
 
 bool mappings_have_room(const struct mappings *mappings)
@@ -237,7 +124,7 @@ static bool is_unowned(const struct mapping *mapping)
 static void tell_destination(struct mappings *mappings, const struct mapping *mapping, const struct endpoint *peer,
 			     bool comes)
 {
-	uint16_t port = be16_to_host(mapping->external.port);
+	uint16_t port = be16_to_host(mapping->external_port);
 	uint32_t pool;
 
 	if (mappings->destinations.count == 0 || !mapping->owns_port)
@@ -249,46 +136,55 @@ static void tell_destination(struct mappings *mappings, const struct mapping *ma
 		destinations_freed(&mappings->destinations, pool, peer, port);
 }
 
+/* Takes references to all of the addresses, or to none. */
+static bool refer(struct mappings *mappings, struct mapping *mapping, const struct mapping_draft *draft)
+{
+	const struct address *paired = draft->paired ? &draft->external.address : NULL;
+
+	mapping->host = hosts_acquire(&mappings->hosts, &draft->internal.address, paired);
+	if (mapping->host == HOST_NONE)
+		return false;
+	mapping->external = addresses_acquire(&mappings->addresses, &draft->external.address);
+	if (draft->behaviour != BEHAVIOUR_ENDPOINT_INDEPENDENT)
+		mapping->peer = addresses_acquire(&mappings->addresses, &draft->peer.address);
+	if (mapping->external != ADDRESS_NONE &&
+	    (mapping->peer != ADDRESS_NONE || draft->behaviour == BEHAVIOUR_ENDPOINT_INDEPENDENT))
+		return true;
+	addresses_release(&mappings->addresses, mapping->external);
+	addresses_release(&mappings->addresses, mapping->peer);
+	hosts_release(&mappings->hosts, mapping->host);
+	return false;
+}
+
 uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *draft, const struct endpoint *peer)
 {
-	uint32_t *by_internal, *by_external;
-	uint32_t index = mappings->free, host;
-	struct mapping *mapping;
-
-	if (!mappings_have_room(mappings))
-		return MAPPING_NONE;
-	host =
-	    hosts_acquire(&mappings->hosts, &draft->internal.address, draft->paired ? &draft->external.address : NULL);
-	if (host == HOST_NONE)
-		return MAPPING_NONE;
-	if (index != MAPPING_NONE)
-		mappings->free = mappings->list[index].next_internal;
-	else
-		index = mappings->used++;
-	by_internal =
-	    mapping_chain_internal(mappings, draft->protocol, &draft->internal, draft->behaviour, &draft->peer);
-	by_external = chain_external(mappings, draft->protocol, &draft->external, draft->behaviour, &draft->peer);
-	mapping = &mappings->list[index];
-	*mapping = (struct mapping){
-		.external = draft->external,
-		.peer = draft->peer,
+	struct mapping fresh = {
 		.internal_port = draft->internal.port,
+		.external_port = draft->external.port,
+		.peer_port = draft->peer.port,
 		.protocol = draft->protocol,
 		.behaviour = draft->behaviour & 3u,
 		.filtering = draft->filtering & 3u,
 		.owns_port = draft->owns_port,
 		.one_to_one = draft->one_to_one,
-		.host = host,
 		.sessions = 1,
-		.next_internal = *by_internal,
-		.next_external = *by_external,
 	};
-	*by_internal = *by_external = index;
+	uint32_t index = mappings->free;
+
+	if (!mappings_have_room(mappings) || !refer(mappings, &fresh, draft))
+		return MAPPING_NONE;
+	if (index != MAPPING_NONE)
+		mappings->free = mappings->list[index].next_held;
+	else
+		index = mappings->used++;
+	mappings->list[index] = fresh;
+	nodes_insert(&mappings->nodes, mapping_hash(mappings, &fresh, false), index * 2);
+	nodes_insert(&mappings->nodes, mapping_hash(mappings, &fresh, true), index * 2 + 1);
 	mappings->count++;
-	mappings->unowned += is_unowned(mapping);
-	mappings->bound += mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+	mappings->unowned += is_unowned(&fresh);
+	mappings->bound += fresh.behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 	mapping_own_port(mappings, index);
-	tell_destination(mappings, mapping, peer, true);
+	tell_destination(mappings, &fresh, peer, true);
 	mapping_note_made(mappings, index);
 	return index;
 }
@@ -323,28 +219,22 @@ static void unlist_held(struct mappings *mappings, uint32_t index)
 static void remove_mapping(struct mappings *mappings, uint32_t index)
 {
 	struct mapping *mapping = &mappings->list[index];
-	struct endpoint internal = internal_of(mappings, mapping);
-	uint32_t *link;
 
 	if (mapping->held)
 		unlist_held(mappings, index);
-	link = mapping_chain_internal(mappings, mapping->protocol, &internal, mapping->behaviour, &mapping->peer);
-	while (*link != index)
-		link = &mappings->list[*link].next_internal;
-	*link = mapping->next_internal;
-	link = chain_external(mappings, mapping->protocol, &mapping->external, mapping->behaviour, &mapping->peer);
-	while (*link != index)
-		link = &mappings->list[*link].next_external;
-	*link = mapping->next_external;
+	nodes_remove(&mappings->nodes, mapping_hash(mappings, mapping, false), index * 2);
+	nodes_remove(&mappings->nodes, mapping_hash(mappings, mapping, true), index * 2 + 1);
 	mapping_disown_port(mappings, index);
 	if (mapping->owns_port)
-		pools_release(&mappings->pools, pool_of(mappings, mapping), be16_to_host(mapping->external.port));
+		pools_release(&mappings->pools, pool_of(mappings, mapping), be16_to_host(mapping->external_port));
 	mapping_note_gone(mappings, index);
 	mappings->unowned -= is_unowned(mapping);
 	mappings->bound -= mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+	addresses_release(&mappings->addresses, mapping->external);
+	addresses_release(&mappings->addresses, mapping->peer);
 	hosts_release(&mappings->hosts, mapping->host);
 	mapping->host = HOST_NONE;
-	mapping->next_internal = mappings->free;
+	mapping->next_held = mappings->free;
 	mappings->free = index;
 	mappings->count--;
 }
@@ -354,7 +244,7 @@ static void remove_mapping(struct mappings *mappings, uint32_t index)
 static void begin_hold(struct mappings *mappings, uint32_t index)
 {
 	struct mapping *mapping = &mappings->list[index];
-	uint16_t port = be16_to_host(mapping->external.port);
+	uint16_t port = be16_to_host(mapping->external_port);
 	uint32_t pool;
 
 	mapping->held = true;
@@ -386,7 +276,7 @@ void mapping_use(struct mappings *mappings, uint32_t index, const struct endpoin
 		mapping->sessions = 0;
 		if (mapping->owns_port)
 			ports_unhold(&mappings->pools.ports[pool_of(mappings, mapping)],
-				     be16_to_host(mapping->external.port));
+				     be16_to_host(mapping->external_port));
 	}
 	mapping->kept = true;
 	mapping->sessions++;
@@ -443,7 +333,8 @@ void mappings_end_address(struct mappings *mappings, const struct address *exter
 	for (uint32_t i = 0; i < mappings->used; i++) {
 		struct mapping *mapping = &mappings->list[i];
 
-		if (mapping->host == HOST_NONE || !address_equal(&mapping->external.address, external))
+		if (mapping->host == HOST_NONE ||
+		    !address_equal(addresses_get(&mappings->addresses, mapping->external), external))
 			continue;
 		if (mapping->held)
 			remove_mapping(mappings, i);
@@ -456,12 +347,12 @@ void mappings_end_address(struct mappings *mappings, const struct address *exter
 
 struct endpoint mapping_internal(const struct mappings *mappings, uint32_t index)
 {
-	return internal_of(mappings, &mappings->list[index]);
+	return mapping_internal_of(mappings, &mappings->list[index]);
 }
 
 struct endpoint mapping_external(const struct mappings *mappings, uint32_t index)
 {
-	return mappings->list[index].external;
+	return mapping_external_of(mappings, &mappings->list[index]);
 }
 
 enum behaviour mapping_behaviour(const struct mappings *mappings, uint32_t index)
@@ -479,6 +370,12 @@ enum behaviour mapping_filtering(const struct mappings *mappings, uint32_t index
 uint32_t mappings_of_host(const struct mappings *mappings, const struct address *internal)
 {
 	return hosts_mappings(&mappings->hosts, internal);
+}
+
+uint64_t mappings_bytes(const struct mappings *mappings)
+{
+	return (uint64_t)mappings->capacity * (sizeof(*mappings->list) + sizeof(*mappings->notes)) +
+	       nodes_bytes(&mappings->nodes) + addresses_bytes(&mappings->addresses) + hosts_bytes(&mappings->hosts);
 }
 
 uint32_t mappings_count(const struct mappings *mappings)

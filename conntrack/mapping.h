@@ -4,9 +4,10 @@
  *
  * Theory of operation. A mapping belongs to an internal endpoint and, by its
  * behaviour, to no peer, to a peer's address, or to a peer's endpoint. Sessions of the
- * same internal endpoint that agree in that share it; it counts them. Two keyed
- * hashes find it from inside and from outside; both hash the peer part too, so
- * one busy endpoint with ten thousand peers does not make one long chain.
+ * same internal endpoint that agree in that share it; it counts them. A keyed
+ * hash finds it from inside and from outside; the peer part is hashed too, so one busy
+ * endpoint with ten thousand peers does not fill one place. Addresses are kept
+ * once and referred to (addresses.h): 42 bytes a mapping, the hash included.
  *
  * When its last session ends, the mapping stays for the hold time (RFC 6888 REQ-8):
  * its port goes to nobody else, packets from outside find nothing, and the same
@@ -39,13 +40,14 @@ struct mappings;
  * struct mappings_limits - fixed when created; 0 takes the default
  * @capacity: mappings; no default
  * @hosts: internal addresses that have mappings at one time (@capacity)
+ * @addresses: external addresses and those of peers that mappings are bound to (@capacity)
  * @pools: external addresses times protocols in use at one time (512, or @capacity)
  * @destinations: crowded destinations that get an allocator of their own (64, or @capacity)
  * @block: ports are dealt in blocks of so many; 0: one by one. With blocks no port is overloaded, and
  *	a host whose address is full goes on where it has blocks, or there is one, if it may spill
  */
 struct mappings_limits {
-	uint32_t capacity, hosts, pools, destinations, block;
+	uint32_t capacity, hosts, addresses, pools, destinations, block;
 };
 
 /**
@@ -190,7 +192,7 @@ uint32_t mapping_lookup_external(const struct mappings *mappings, uint8_t protoc
 uint32_t mapping_lookup_owner(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
 			      const struct endpoint *peer);
 
-/* The same from inside; of several on different external addresses, the newest. */
+/* The same from inside; of several on different external addresses, any. */
 uint32_t mapping_lookup_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
 				 const struct endpoint *peer);
 
@@ -209,6 +211,9 @@ uint32_t mappings_of_host(const struct mappings *mappings, const struct address 
 /* Of those: on one external address, where the internal one is paired with it or with none. */
 uint32_t mappings_of_host_on(const struct mappings *mappings, const struct address *internal,
 			     const struct address *external);
+
+/* Bytes taken by what grows with the capacity, every index counted. */
+uint64_t mappings_bytes(const struct mappings *mappings);
 
 /* Mappings there are, held ones too. */
 uint32_t mappings_count(const struct mappings *mappings);

@@ -12,15 +12,16 @@
 static bool fits(const struct search *search, const struct mapping *mapping)
 {
 	const struct mapping_request *request = search->request;
-	uint16_t port = be16_to_host(mapping->external.port);
+	struct endpoint external = mapping_external_of(search->mappings, mapping);
+	uint16_t port = be16_to_host(external.port);
 
 	if (mapping->gone || mapping->one_to_one != request->static_nat)
 		return false;
 	if (request->static_nat)
-		return address_equal(&mapping->external.address, &request->address_first);
-	if (request->identity && endpoint_equal(&mapping->external, &request->internal))
+		return address_equal(&external.address, &request->address_first);
+	if (request->identity && endpoint_equal(&external, &request->internal))
 		return true;
-	return address_within(&mapping->external.address, &request->address_first, &request->address_last) &&
+	return address_within(&external.address, &request->address_first, &request->address_last) &&
 	       (!protocol_has_ports(request->protocol) || (port >= search->port_first && port <= search->port_last));
 }
 
@@ -28,24 +29,20 @@ static uint32_t share_like(const struct search *search, enum behaviour behaviour
 {
 	const struct mapping_request *request = search->request;
 	const struct mappings *mappings = search->mappings;
-	struct endpoint part = mapping_peer_part(behaviour, &request->peer);
-	uint32_t index = *mapping_chain_internal(mappings, request->protocol, &request->internal, behaviour, &part);
+	struct mapping_walk walk =
+	    mapping_walk(mappings, request->protocol, &request->internal, behaviour, &request->peer);
+	uint32_t index;
 
-	for (;;) {
-		const struct mapping *mapping;
+	while ((index = mapping_walk_next(mappings, &walk)) != MAPPING_NONE) {
+		struct endpoint external = mapping_external(mappings, index);
 
-		index =
-		    mapping_match_internal(mappings, index, request->protocol, &request->internal, behaviour, &part);
-		if (index == MAPPING_NONE)
-			return MAPPING_NONE;
-		mapping = &mappings->list[index];
-		if (fits(search, mapping)) {
-			if (!search_in_use(search, &mapping->external))
-				return index;
-			*clash = true;
-		}
-		index = mapping->next_internal;
+		if (!fits(search, &mappings->list[index]))
+			continue;
+		if (!search_in_use(search, &external))
+			return index;
+		*clash = true;
 	}
+	return MAPPING_NONE;
 }
 
 /* A mapping to share. @clash: one fits, but not towards this peer. */

@@ -21,8 +21,8 @@ int mappings_next(const struct mappings *mappings, uint32_t *position, struct mo
 		*snapshot = (struct snapshot_mapping){
 			.protocol = mapping->protocol,
 			.internal = mapping_internal(mappings, *position),
-			.external = mapping->external,
-			.peer = mapping->peer,
+			.external = mapping_external(mappings, *position),
+			.peer = mapping_peer_of(mappings, mapping),
 			.sessions = held ? 0 : mapping->sessions,
 			.hold_s = left_ms > 0 ? (uint32_t)(left_ms + 999) / 1000 : 0,
 		};

@@ -13,8 +13,9 @@ static uint32_t *owner_of(const struct mappings *mappings, const struct mapping 
 
 	if (!mapping->owns_port || mapping->behaviour == BEHAVIOUR_ENDPOINT_INDEPENDENT)
 		return NULL;
-	pool = pools_lookup(&mappings->pools, &mapping->external.address, mapping->protocol);
-	return pool == POOL_NONE ? NULL : &mappings->pools.owners[pool][be16_to_host(mapping->external.port)];
+	pool =
+	    pools_lookup(&mappings->pools, addresses_get(&mappings->addresses, mapping->external), mapping->protocol);
+	return pool == POOL_NONE ? NULL : &mappings->pools.owners[pool][be16_to_host(mapping->external_port)];
 }
 
 void mapping_own_port(struct mappings *mappings, uint32_t index)

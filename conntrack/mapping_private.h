@@ -6,6 +6,7 @@
 #ifndef CONNTRACK_MAPPING_PRIVATE_H
 #define CONNTRACK_MAPPING_PRIVATE_H
 
+#include "conntrack/addresses.h"
 #include "conntrack/blocks.h"
 #include "conntrack/destinations.h"
 #include "conntrack/hash.h"
@@ -13,44 +14,43 @@
 #include "conntrack/mapping.h"
 
 /**
- * struct mapping
+ * struct mapping - addresses are kept once (hosts.h, addresses.h), and what only a mapping at
+ *	rest needs shares its place with what only one in use needs
+ * @host: has the internal address; HOST_NONE: the slot is free, and @next_held leads to another
+ * @external, @peer: references; the peer is the part that @behaviour looks at, ADDRESS_NONE
+ *	where that is nothing
  * @filtering: 1 + enum behaviour; 0: not its own
- * @peer: the part of the peer that @behaviour looks at, zeros elsewhere
  * @held: no session, waiting for the hold time to end; in the list of held ones
  * @owns_port: its pool counts it on its port
  * @one_to_one: made without choosing
  * @gone: its external address is gone
- * @host: has the internal address; HOST_NONE: the slot is free
- * @sessions: while not held; @kept: one may have stayed: when the last goes, a hold time begins;
- *	 @due_ms: while held, the end of the hold time modulo 2^32
- * @next_internal: also links free slots
+ * @sessions: while not held; @kept: one may have stayed: when the last goes, a hold time begins
+ * @due_ms: while held, the end of the hold time modulo 2^32
  */
 struct mapping {
-	struct endpoint external;
-	struct endpoint peer;
-	struct be16 internal_port;
+	uint32_t host, external, peer;
+	struct be16 internal_port, external_port, peer_port;
 	uint8_t protocol;
 	uint8_t behaviour : 2, filtering : 2;
 	bool held : 1, owns_port : 1, one_to_one : 1, gone : 1;
-	uint32_t host;
 	union {
 		struct {
 			uint32_t sessions : 31, kept : 1;
 		};
-		uint32_t due_ms;
+		struct {
+			uint32_t due_ms, previous_held, next_held;
+		};
 	};
-	uint32_t next_internal, next_external;
-	uint32_t previous_held, next_held;
 };
 
-_Static_assert(sizeof(struct mapping) == 64, "one cache line for each mapping");
+_Static_assert(sizeof(struct mapping) == 32, "README promises 256 bytes a session, and each may have a mapping");
 
 struct mappings {
 	uint32_t capacity, used, count; /* slots from @used on were never used; @count mappings there are */
 	uint32_t free;
 	struct mapping *list;
-	uint32_t *by_internal, *by_external;
-	uint32_t bucket_mask;
+	struct nodes nodes;	    /* two of each mapping: index * 2, + 1 for its external side */
+	struct addresses addresses; /* external ones and peers' */
 	uint32_t hold_ms;
 	uint32_t first_held, last_held; /* in the order of their end */
 	uint32_t unowned;		/* have a port that no pool counts */
@@ -108,16 +108,40 @@ static inline struct endpoint mapping_peer_part(enum behaviour behaviour, const 
 	return part;
 }
 
+static inline struct endpoint mapping_internal_of(const struct mappings *mappings, const struct mapping *mapping)
+{
+	return (struct endpoint){ mappings->hosts.list[mapping->host].internal, mapping->internal_port };
+}
+
+static inline struct endpoint mapping_external_of(const struct mappings *mappings, const struct mapping *mapping)
+{
+	return (struct endpoint){ *addresses_get(&mappings->addresses, mapping->external), mapping->external_port };
+}
+
+static inline struct endpoint mapping_peer_of(const struct mappings *mappings, const struct mapping *mapping)
+{
+	return (struct endpoint){ *addresses_get(&mappings->addresses, mapping->peer), mapping->peer_port };
+}
+
 /**
- * mapping_chain_internal() - where mappings of that key begin
+ * struct mapping_walk - mappings of one internal endpoint, one after another
  * @part: the peer part for @behaviour
  */
-uint32_t *mapping_chain_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
-				 enum behaviour behaviour, const struct endpoint *part);
+struct mapping_walk {
+	struct nodes_walk nodes;
+	uint8_t protocol;
+	enum behaviour behaviour;
+	struct endpoint internal, part;
+};
 
-/* The first mapping from @index on in an internal chain that has that key; MAPPING_NONE at the end. */
-uint32_t mapping_match_internal(const struct mappings *mappings, uint32_t index, uint8_t protocol,
-				const struct endpoint *internal, enum behaviour behaviour, const struct endpoint *part);
+struct mapping_walk mapping_walk(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
+				 enum behaviour behaviour, const struct endpoint *peer);
+
+/* The next one, in no order, held or not; MAPPING_NONE at the end. */
+uint32_t mapping_walk_next(const struct mappings *mappings, struct mapping_walk *walk);
+
+/* What a mapping stands under in the hash, from either side. */
+uint32_t mapping_hash(const struct mappings *mappings, const struct mapping *mapping, bool external);
 
 /* The mapping of exactly that key, held or not; @peer is cut to what @behaviour looks at. */
 uint32_t mapping_find_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,

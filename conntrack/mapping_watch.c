@@ -16,7 +16,7 @@ static struct mapping_news news_of(const struct mappings *mappings, uint32_t ind
 		.made = made,
 		.protocol = mappings->list[index].protocol,
 		.internal = mapping_internal(mappings, index),
-		.external = mappings->list[index].external,
+		.external = mapping_external(mappings, index),
 	};
 }
 
@@ -42,9 +42,9 @@ static void tell_mapping(const struct mappings *mappings, uint32_t index, bool m
 /* Does an external address keep its port, as the router's own do? */
 static bool is_own(const struct mappings *mappings, uint32_t index)
 {
-	struct endpoint internal = mapping_internal(mappings, index);
+	struct endpoint internal = mapping_internal(mappings, index), external = mapping_external(mappings, index);
 
-	return endpoint_equal(&internal, &mappings->list[index].external);
+	return endpoint_equal(&internal, &external);
 }
 
 /* Its pool, if its port is one of a block. */
@@ -54,7 +54,8 @@ static uint32_t block_pool(const struct mappings *mappings, uint32_t index)
 
 	if (!mappings->blocks.size || !mapping->owns_port)
 		return POOL_NONE;
-	return pools_lookup(&mappings->pools, &mapping->external.address, mapping->protocol);
+	return pools_lookup(&mappings->pools, addresses_get(&mappings->addresses, mapping->external),
+			    mapping->protocol);
 }
 
 static struct block *block_of(const struct mappings *mappings, uint32_t pool, uint16_t port)
@@ -66,7 +67,7 @@ void mapping_note_made(struct mappings *mappings, uint32_t index)
 {
 	const struct mapping *mapping = &mappings->list[index];
 	const struct address *source = &mappings->hosts.list[mapping->host].internal;
-	uint16_t port = be16_to_host(mapping->external.port);
+	uint16_t port = be16_to_host(mapping->external_port);
 	uint32_t pool = block_pool(mappings, index);
 	const struct ports *ports;
 
@@ -84,7 +85,7 @@ void mapping_note_made(struct mappings *mappings, uint32_t index)
 
 void mapping_note_gone(struct mappings *mappings, uint32_t index)
 {
-	uint16_t port = be16_to_host(mappings->list[index].external.port);
+	uint16_t port = be16_to_host(mappings->list[index].external_port);
 	uint32_t pool = block_pool(mappings, index);
 	const struct ports *ports;
 
@@ -105,7 +106,7 @@ void mapping_note_known(struct mappings *mappings, uint32_t index)
 
 	mappings->notes[index] |= NOTE_TOLD;
 	if (mappings->notes[index] & NOTE_DEALT)
-		block_of(mappings, pool, be16_to_host(mappings->list[index].external.port))->announced = true;
+		block_of(mappings, pool, be16_to_host(mappings->list[index].external_port))->announced = true;
 }
 
 void mapping_announce(struct mappings *mappings, uint32_t index)
@@ -114,7 +115,7 @@ void mapping_announce(struct mappings *mappings, uint32_t index)
 
 	if (mappings->notes[index] & NOTE_TOLD)
 		return;
-	if (dealt && !block_of(mappings, block_pool(mappings, index), be16_to_host(mappings->list[index].external.port))
+	if (dealt && !block_of(mappings, block_pool(mappings, index), be16_to_host(mappings->list[index].external_port))
 			  ->announced)
 		tell_block(mappings, index, true);
 	mapping_note_known(mappings, index);

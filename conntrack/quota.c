@@ -19,6 +19,11 @@ int quota_init(struct quota *quota, uint32_t sources, const uint64_t key[2])
 	return quota->sets ? 0 : -ENOMEM;
 }
 
+uint64_t quota_bytes(const struct quota *quota)
+{
+	return ((uint64_t)quota->set_mask + 1) * sizeof(*quota->sets);
+}
+
 void quota_fini(struct quota *quota)
 {
 	free(quota->sets);

@@ -32,6 +32,9 @@ struct quota {
 
 /* Room for some @sources; touched only where a rate is set. Return: 0 or -ENOMEM. */
 int quota_init(struct quota *quota, uint32_t sources, const uint64_t key[2]);
+
+/* Bytes taken. */
+uint64_t quota_bytes(const struct quota *quota);
 void quota_fini(struct quota *quota);
 
 /**

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int rank_init(struct rank *rank, uint32_t capacity)
+int rank_init(struct rank *rank, uint32_t capacity, uint32_t total)
 {
-	/* While an entry moves there may be one ring more than entries. */
-	uint32_t rings = capacity + 1;
+	/* While an entry moves there may be one ring more than different counts. */
+	uint32_t rings = 1;
 
-	*rank = (struct rank){ .top = RANK_NONE, .bottom = RANK_NONE };
+	while (rings <= capacity && (uint64_t)rings * (rings + 1) / 2 <= (uint64_t)total + 1)
+		rings++;
+	rings++;
+	*rank = (struct rank){ .ring_count = rings, .top = RANK_NONE, .bottom = RANK_NONE };
 	rank->entries = malloc((size_t)capacity * sizeof(*rank->entries));
 	rank->rings = malloc((size_t)rings * sizeof(*rank->rings));
 	if (!rank->entries || !rank->rings) {

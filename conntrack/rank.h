@@ -4,7 +4,8 @@
  *
  * Theory of operation. Entries with the same count form a ring; the rings stand in
  * a list by count. One more or one less moves an entry to the neighbouring ring,
- * so every change costs the same, and the first N are read off without a search.
+ * so every change costs the same, and the first N are read off without a search. Rings
+ * are few: k different counts add up to k (k + 1) / 2 at least.
  */
 #ifndef SLUICE_CONNTRACK_RANK_H
 #define SLUICE_CONNTRACK_RANK_H
@@ -20,18 +21,24 @@ struct rank_entry {
 
 struct rank_ring {
 	uint32_t count;
-	uint32_t first;		  /* entry */
-	uint32_t higher, lower;	  /* rings; a free ring's @lower is the next free one */
+	uint32_t first;		/* entry */
+	uint32_t higher, lower; /* rings; a free ring's @lower is the next free one */
 };
 
 struct rank {
+	uint32_t ring_count;
 	struct rank_entry *entries;
 	struct rank_ring *rings;
 	uint32_t top, bottom, free; /* rings */
 };
 
-/* For entries 0 to @capacity - 1, all with count 0. Return: 0 or -ENOMEM. */
-int rank_init(struct rank *rank, uint32_t capacity);
+/**
+ * rank_init() - entries 0 to @capacity - 1, all with count 0
+ * @total: all counts together are never more
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int rank_init(struct rank *rank, uint32_t capacity, uint32_t total);
 void rank_fini(struct rank *rank);
 
 void rank_increment(struct rank *rank, uint32_t entry);

@@ -30,11 +30,14 @@ static bool is_between(unsigned int value, unsigned int first, unsigned int last
 	return value >= first && value <= last;
 }
 
+/* What grows with the capacity, divided by it: a mapping for each session included. */
 static uint32_t bytes_each(const struct engine *engine)
 {
-	uint64_t parties = (uint64_t)engine->sources.capacity + engine->destinations.capacity;
+	uint64_t bytes = table_bytes(&engine->table) + mappings_bytes(engine->mappings) +
+			 tally_bytes(&engine->sources) + tally_bytes(&engine->destinations) +
+			 quota_bytes(&engine->quota);
 
-	return (uint32_t)((table_bytes(&engine->table) + parties * tally_bytes_each()) / engine->table.capacity);
+	return (uint32_t)((bytes + engine->table.capacity - 1) / engine->table.capacity);
 }
 
 void snapshot_status(const struct engine *engine, struct snapshot_status *status)

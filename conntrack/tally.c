@@ -6,7 +6,7 @@
 
 #include "conntrack/hash.h"
 
-int tally_init(struct tally *tally, uint32_t capacity, const uint64_t key[2])
+int tally_init(struct tally *tally, uint32_t capacity, uint32_t sessions, const uint64_t key[2])
 {
 	uint32_t buckets = 64;
 
@@ -21,8 +21,8 @@ int tally_init(struct tally *tally, uint32_t capacity, const uint64_t key[2])
 	};
 	tally->entries = calloc(capacity, sizeof(*tally->entries));
 	tally->buckets = calloc(buckets, sizeof(*tally->buckets));
-	if (!tally->entries || !tally->buckets || rank_init(&tally->sessions, capacity) < 0 ||
-	    rank_init(&tally->expendable, capacity) < 0) {
+	if (!tally->entries || !tally->buckets || rank_init(&tally->sessions, capacity, sessions) < 0 ||
+	    rank_init(&tally->expendable, capacity, sessions) < 0) {
 		tally_fini(tally);
 		return -ENOMEM;
 	}
@@ -40,10 +40,12 @@ void tally_fini(struct tally *tally)
 	tally->buckets = NULL;
 }
 
-uint32_t tally_bytes_each(void)
+uint64_t tally_bytes(const struct tally *tally)
 {
-	return sizeof(struct tally_entry) + sizeof(uint32_t) +
-	       2 * (sizeof(struct rank_entry) + sizeof(struct rank_ring));
+	uint64_t rings = (uint64_t)tally->sessions.ring_count + tally->expendable.ring_count;
+
+	return (uint64_t)tally->capacity * (sizeof(struct tally_entry) + 2 * sizeof(struct rank_entry)) +
+	       rings * sizeof(struct rank_ring) + ((uint64_t)tally->bucket_mask + 1) * sizeof(*tally->buckets);
 }
 
 struct address tally_key(const struct address *address)

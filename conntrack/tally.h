@@ -32,11 +32,17 @@ struct tally {
 	struct rank expendable; /* by those that may be given up */
 };
 
-int tally_init(struct tally *tally, uint32_t capacity, const uint64_t key[2]);
+/**
+ * tally_init() - parties counted one by one, @capacity at most
+ * @sessions: there can be
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tally_init(struct tally *tally, uint32_t capacity, uint32_t sessions, const uint64_t key[2]);
 void tally_fini(struct tally *tally);
 
-/* Bytes for each entry, every index counted. */
-uint32_t tally_bytes_each(void);
+/* Bytes taken, every index counted. */
+uint64_t tally_bytes(const struct tally *tally);
 
 /* What an address counts under: itself, or its /64. */
 struct address tally_key(const struct address *address);

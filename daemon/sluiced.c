@@ -35,9 +35,9 @@
 #define EXIT_USAGE 2
 #define TICK_MS 100u
 #define LISTENERS_MS 2000u /* so long may a new service wait until its port is its own */
-/* Sessions looked at in one go: what their ends leave to tell finds room. And how often, in one tick. */
+/* Sessions ended in one go: what that leaves to tell finds room. And how often before packets are served. */
 #define TICK_BUDGET 256u
-#define TICK_ROUNDS 16
+#define TICK_ROUNDS 2
 
 struct options {
 	const char *config;

@@ -23,18 +23,20 @@ static const char *check_session(const struct engine *engine, const struct sessi
 	const struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 	const struct endpoint peer = table_peer(&engine->table, session);
 	struct endpoint part = mapping_peer_part((enum behaviour)mapping->behaviour, &peer);
-	struct endpoint internal;
+	struct endpoint internal, external, bound;
 
 	INVARIANT(is_live(engine->mappings, session->mapping) && !mapping->held,
 		  "a session holds a mapping that is gone or at rest");
 	internal = mapping_internal(engine->mappings, session->mapping);
 	INVARIANT(mapping->protocol == reply.protocol, "a session holds a mapping of another protocol");
-	INVARIANT(endpoint_equal(&mapping->external, &reply.destination),
+	external = mapping_external(engine->mappings, session->mapping);
+	bound = mapping_peer_of(engine->mappings, mapping);
+	INVARIANT(endpoint_equal(&external, &reply.destination),
 		  "a session's answers go to another endpoint than its mapping's");
 	INVARIANT(address_equal(&internal.address, &original.source.address) &&
 		      (!protocol_has_ports(mapping->protocol) || internal.port.raw == original.source.port.raw),
 		  "a session holds the mapping of another inside endpoint");
-	INVARIANT(endpoint_equal(&mapping->peer, &part), "a session holds a mapping bound to another peer");
+	INVARIANT(endpoint_equal(&bound, &part), "a session holds a mapping bound to another peer");
 	return NULL;
 }
 
@@ -94,31 +96,37 @@ static const char *check_uses(const struct engine *engine)
 
 /* ---------------------------------------------------------------- the table */
 
-static const char *check_chain(const struct mappings *mappings, bool from_inside)
+static bool stands(const void *context, uint32_t node, uint32_t *hash)
 {
-	const uint32_t *buckets = from_inside ? mappings->by_internal : mappings->by_external;
-	uint32_t found = 0;
+	const struct mappings *mappings = context;
 
-	for (uint32_t bucket = 0; bucket <= mappings->bucket_mask; bucket++) {
-		uint32_t index = buckets[bucket];
+	if (!is_live(mappings, node / 2))
+		return false;
+	*hash = mapping_hash(mappings, &mappings->list[node / 2], node % 2);
+	return true;
+}
 
-		while (index != MAPPING_NONE) {
-			const struct mapping *mapping = &mappings->list[index];
-			struct endpoint internal;
+static const char *check_nodes(const struct mappings *mappings)
+{
+	const struct nodes_owner owner = { stands, mappings };
 
-			INVARIANT(is_live(mappings, index), "a chain of mappings holds one that is gone");
-			INVARIANT(++found <= mappings->count, "the chains hold too many mappings, or a ring");
-			internal = mapping_internal(mappings, index);
-			if (from_inside)
-				INVARIANT(mapping_chain_internal(mappings, mapping->protocol, &internal,
-								 (enum behaviour)mapping->behaviour,
-								 &mapping->peer) == &buckets[bucket],
-					  "a mapping stands in the wrong chain");
-			index = from_inside ? mapping->next_internal : mapping->next_external;
-		}
+	return invariants_check_nodes(&mappings->nodes, &owner, mappings->count * 2);
+}
+
+/* Each address is there as often as mappings refer to it, and no longer. */
+static const char *check_addresses(const struct mappings *mappings)
+{
+	const struct addresses *addresses = &mappings->addresses;
+
+	for (uint32_t entry = ADDRESS_NONE + 1; entry < addresses->untouched; entry++) {
+		uint32_t uses = 0;
+
+		for (uint32_t i = 0; i < mappings->used; i++)
+			if (is_live(mappings, i))
+				uses += (mappings->list[i].external == entry) + (mappings->list[i].peer == entry);
+		INVARIANT(uses == addresses->list[entry].uses, "an address is referred to more or less than it knows");
 	}
-	INVARIANT(found == mappings->count, "a mapping is in no chain");
-	return NULL;
+	return invariants_check_addresses(addresses);
 }
 
 static const char *check_held(const struct mappings *mappings)
@@ -151,7 +159,7 @@ static const char *check_counts(const struct mappings *mappings)
 		bound += mapping->behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 		INVARIANT(mapping->host < mappings->hosts.count, "a mapping belongs to no host");
 	}
-	for (uint32_t index = mappings->free; index != MAPPING_NONE; index = mappings->list[index].next_internal) {
+	for (uint32_t index = mappings->free; index != MAPPING_NONE; index = mappings->list[index].next_held) {
 		INVARIANT(index < mappings->used && !is_live(mappings, index), "a mapping in use is listed as free");
 		INVARIANT(++walked <= mappings->used - live, "the list of free mappings is a ring");
 	}
@@ -191,13 +199,13 @@ static const char *check_hosts(const struct mappings *mappings)
 
 static bool same_external(const struct mapping *a, const struct mapping *b)
 {
-	return a->protocol == b->protocol && endpoint_equal(&a->external, &b->external);
+	return a->protocol == b->protocol && a->external == b->external && a->external_port.raw == b->external_port.raw;
 }
 
 /* One port, several mappings: all but one are bound to a peer, and no two to the same. */
 static const char *check_sharing(const struct mapping *a, const struct mapping *b)
 {
-	INVARIANT(a->behaviour != b->behaviour || !endpoint_equal(&a->peer, &b->peer),
+	INVARIANT(a->behaviour != b->behaviour || a->peer != b->peer || a->peer_port.raw != b->peer_port.raw,
 		  "two mappings have the same external endpoint and peer");
 	if (a->one_to_one || b->one_to_one)
 		return NULL;
@@ -210,8 +218,9 @@ static const char *check_sharing(const struct mapping *a, const struct mapping *
 static const char *check_port(const struct mappings *mappings, uint32_t index)
 {
 	const struct mapping *mapping = &mappings->list[index];
-	uint32_t pool = pools_lookup(&mappings->pools, &mapping->external.address, mapping->protocol);
-	uint16_t port = be16_to_host(mapping->external.port);
+	struct endpoint external = mapping_external(mappings, index);
+	uint32_t pool = pools_lookup(&mappings->pools, &external.address, mapping->protocol);
+	uint16_t port = be16_to_host(external.port);
 	uint32_t owners = 0;
 
 	for (uint32_t i = 0; i < mappings->used; i++) {
@@ -266,7 +275,7 @@ static const char *check_pool(const struct mappings *mappings, uint32_t index)
 		const struct mapping *mapping = &mappings->list[i];
 
 		owned += is_live(mappings, i) && mapping->owns_port && mapping->protocol == pool->protocol &&
-			 address_equal(&mapping->external.address, &pool->address);
+			 address_equal(addresses_get(&mappings->addresses, mapping->external), &pool->address);
 	}
 	INVARIANT(owned == mappings->pools.ports[index].used + pool->shared, "a port is in use and nobody's");
 	return NULL;
@@ -289,9 +298,9 @@ const char *invariants_check_mappings(const struct engine *engine)
 	const char *wrong = check_counts(mappings);
 
 	if (!wrong)
-		wrong = check_chain(mappings, true);
+		wrong = check_nodes(mappings);
 	if (!wrong)
-		wrong = check_chain(mappings, false);
+		wrong = check_addresses(mappings);
 	if (!wrong)
 		wrong = check_held(mappings);
 	if (!wrong)
