@@ -34,6 +34,9 @@ int privileges_make_directory(const char *path)
 	snprintf(directory, sizeof(directory), "%.*s", length, path);
 	if (mkdir(directory, 0755) < 0)
 		return errno == EEXIST ? 0 : -errno;
+	/* Clients pass through it, whatever the umask. */
+	if (chmod(directory, 0755) < 0)
+		return -errno;
 	if (geteuid() == 0 && user && chown(directory, user->pw_uid, user->pw_gid) < 0)
 		return -errno;
 	return 0;

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +25,11 @@
 #include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/privileges.h"
+#include "daemon/processor.h"
 #include "daemon/reload.h"
 #include "daemon/replay.h"
 #include "daemon/routes.h"
+#include "daemon/sandbox.h"
 #include "daemon/shell.h"
 
 #define DEFAULT_CONFIG "/etc/sluice/sluice.conf"
@@ -335,30 +336,6 @@ static int start_control(struct shell *shell)
 	return error;
 }
 
-/*
- * The scheduler would put us next to whoever sends to us, on a processor that is
- * busy with the same packets, and move us back and forth: bulk TCP loses a fifth.
- * So the daemon stays on the last processor it may use (interrupts tend to be on the
- * first). Who allows it just one, with CPUAffinity= or taskset, has chosen already.
- */
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t allowed, chosen;
-	int last = -1;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
-		return;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &allowed))
-			last = cpu;
-	if (last < 0)
-		return;
-	CPU_ZERO(&chosen);
-	CPU_SET(last, &chosen);
-	if (sched_setaffinity(0, sizeof(chosen), &chosen) < 0)
-		log_write(LOG_LEVEL_INFO, "stays on no processor of its own: %s", strerror(errno));
-}
-
 static int start_packets(struct shell *shell, bool gso)
 {
 	const struct settings *settings = &shell->configuration->settings;
@@ -373,7 +350,7 @@ static int start_packets(struct shell *shell, bool gso)
 	const char *message;
 	int error;
 
-	stay_on_one_cpu();
+	processor_stay();
 	start_fastpath(shell);
 	error = inject_create(settings->mark, &shell->inject);
 	if (error)
@@ -401,6 +378,21 @@ static int start_table(struct shell *shell)
 	return error;
 }
 
+/* The stages in which rights are given up: see sandbox.c. */
+static int start_unprivileged(void)
+{
+	int error = privileges_drop();
+
+	if (error)
+		return start_failed("giving up privileges", error);
+	error = sandbox_enter();
+	if (error == -EOPNOTSUPP) {
+		log_write(LOG_LEVEL_NOTICE, "system calls are not limited: no seccomp filter here");
+		return 0;
+	}
+	return error ? start_failed("seccomp filter", error) : 0;
+}
+
 static int shell_start(struct shell *shell, const struct options *options)
 {
 	int error;
@@ -411,7 +403,7 @@ static int shell_start(struct shell *shell, const struct options *options)
 	}
 	if ((error = start_loop(shell)) || (error = start_engine(shell)) ||
 	    (error = start_packets(shell, !options->no_gso)) || (error = start_control(shell)) ||
-	    (error = privileges_drop()) || (error = start_table(shell)))
+	    (error = start_unprivileged()) || (error = start_table(shell)))
 		return error;
 	if (access(shell->config_path, R_OK) < 0)
 		log_write(LOG_LEVEL_WARNING, "reloads will fail: the daemon's user cannot read %s: %m",
