@@ -72,7 +72,7 @@ static void rewrite(struct passage *passage, const struct tuple *to)
 		rewrite_tuple(&passage->packet, to, unfinished);
 	else if (clamped && unfinished)
 		rewrite_finish_checksum(&passage->packet);
-	if (hidden)
+	if (hidden && !passage->trace)
 		identification_renew(&passage->engine->identifications, &passage->packet);
 	passage->rewritten |= moved || clamped;
 }

@@ -253,7 +253,8 @@ enum reason enter_hole(struct passage *passage)
 	struct track_result result;
 	struct endpoint internal;
 
-	if (passage->direction == DIRECTION_REPLY || mapping == MAPPING_NONE)
+	/* A packet that nobody sent opens nothing and counts for nothing. */
+	if (passage->direction == DIRECTION_REPLY || mapping == MAPPING_NONE || passage->trace)
 		return REASON_FILTERED;
 	if (admits(engine, mapping, reply.protocol, &reply.source, &reply.destination)) {
 		internal = mapping_internal(engine->mappings, mapping);

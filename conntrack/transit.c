@@ -41,7 +41,8 @@ static bool find_carrier(struct passage *passage)
 		return false;
 	passage->context.mark &= ~bit;
 	passage->arrived_translated = true;
-	table_session(table, passage->index)->flags |= SESSION_MARKED;
+	if (!passage->trace)
+		table_session(table, passage->index)->flags |= SESSION_MARKED;
 	return true;
 }
 
