@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Ports that turn out blocked in one search; more end it. */
-#define BLOCKED_LIMIT 64
-
 int destinations_init(struct destinations *destinations, uint32_t limit, const uint64_t key[2])
 {
 	uint32_t buckets = 1;
@@ -105,34 +102,18 @@ int32_t destinations_take(struct destinations *destinations, uint32_t index, con
 			  const struct ports_wish *wish, const struct port_judge *judge)
 {
 	struct destination *destination = &destinations->list[index];
-	uint16_t blocked[BLOCKED_LIMIT];
-	uint32_t blocked_count = 0;
 	int32_t port;
 
 	destination->asked = ++destinations->asked;
 	for (;;) {
-		enum port_state state;
-
 		port = ports_take(&destination->ports, wish);
 		if (port == PORT_NONE)
-			break;
-		/* Not for sharing, or in use though nobody told: it stays used here. */
-		if (ports_is_reserved(pool_ports, (uint16_t)port))
-			continue;
-		state = judge->state(judge->context, (uint16_t)port);
-		if (state == PORT_USABLE)
-			break;
-		if (state == PORT_IN_USE)
-			continue;
-		blocked[blocked_count++] = (uint16_t)port;
-		if (blocked_count == BLOCKED_LIMIT) {
-			port = PORT_NONE;
-			break;
-		}
+			return port;
+		/* Not for sharing, at rest, or in use though nobody told: it stays used here until somebody tells. */
+		if (!ports_is_reserved(pool_ports, (uint16_t)port) &&
+		    judge->state(judge->context, (uint16_t)port) == PORT_USABLE)
+			return port;
 	}
-	while (blocked_count)
-		ports_release(&destination->ports, blocked[--blocked_count]);
-	return port;
 }
 
 void destinations_used(struct destinations *destinations, uint32_t pool, const struct endpoint *peer, uint16_t port)
@@ -141,6 +122,13 @@ void destinations_used(struct destinations *destinations, uint32_t pool, const s
 
 	if (index != DESTINATION_NONE)
 		ports_occupy(&destinations->list[index].ports, port);
+}
+
+void destinations_rested(struct destinations *destinations, uint32_t pool, uint16_t port)
+{
+	for (uint32_t i = 0; i < destinations->count; i++)
+		if (destinations->list[i].pool == pool)
+			ports_release(&destinations->list[i].ports, port);
 }
 
 void destinations_freed(struct destinations *destinations, uint32_t pool, const struct endpoint *peer, uint16_t port)

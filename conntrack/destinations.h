@@ -29,7 +29,7 @@
 enum port_state {
 	PORT_USABLE,
 	PORT_IN_USE,  /* a session or mapping towards this very peer has it */
-	PORT_BLOCKED, /* for another reason, which nobody will tell of when it ends */
+	PORT_BLOCKED, /* a mapping of it rests; destinations_rested() tells of the end */
 };
 
 /** struct destination - an allocator for one pool and one peer */
@@ -80,6 +80,9 @@ int32_t destinations_take(struct destinations *destinations, uint32_t index, con
 /* A session towards @peer has, or has no longer, that port. */
 void destinations_used(struct destinations *destinations, uint32_t pool, const struct endpoint *peer, uint16_t port);
 void destinations_freed(struct destinations *destinations, uint32_t pool, const struct endpoint *peer, uint16_t port);
+
+/* A mapping on that port rests no more, whether it ended or is in use again: every destination may look anew. */
+void destinations_rested(struct destinations *destinations, uint32_t pool, uint16_t port);
 
 /* Forget every allocator: the reserved ports changed, or a pool got a new owner. */
 void destinations_clear(struct destinations *destinations);

@@ -127,9 +127,12 @@ static void tell_destination(struct mappings *mappings, const struct mapping *ma
 	uint16_t port = be16_to_host(mapping->external_port);
 	uint32_t pool;
 
-	if (mappings->destinations.count == 0 || !mapping->owns_port)
+	if (mappings->destinations.count == 0)
 		return;
+	/* One-to-one mappings too, whose port no pool counts: it is in use for this peer all the same. */
 	pool = pool_of(mappings, mapping);
+	if (pool == POOL_NONE)
+		return;
 	if (comes)
 		destinations_used(&mappings->destinations, pool, peer, port);
 	else
@@ -206,6 +209,9 @@ static void unlist_held(struct mappings *mappings, uint32_t index)
 {
 	const struct mapping *mapping = &mappings->list[index];
 
+	if (mappings->destinations.count && protocol_has_ports(mapping->protocol))
+		destinations_rested(&mappings->destinations, pool_of(mappings, mapping),
+				    be16_to_host(mapping->external.port));
 	if (mapping->previous_held != MAPPING_NONE)
 		mappings->list[mapping->previous_held].next_held = mapping->next_held;
 	else

@@ -346,22 +346,24 @@ static enum reason decide_portless(struct search *search)
 	uint32_t count = search->address_count < PORTLESS_ADDRESSES ? search->address_count : PORTLESS_ADDRESSES;
 	uint32_t start = hash_scale((uint32_t)(request->random >> 32), search->address_count);
 	struct endpoint external = { .port = { 0 } };
-	bool held = false;
+	bool paired = search->paired_host != HOST_NONE, held = false;
 
 	search->draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
-	if (search->paired_host != HOST_NONE)
-		count = 1;
+	/* The paired address comes first, and is the only one unless the host may leave it. */
+	if (paired && !request->spill)
+		count = 0;
 	if (request->identity && search_judge(search, &request->internal) == PORT_USABLE) {
 		search->draft.external = request->internal;
 		return REASON_NONE;
 	}
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = paired ? 0 : 1; i <= count; i++) {
 		enum port_state state;
 
-		external.address =
-		    address_advance(&request->address_first, (uint32_t)(((uint64_t)start + i) % search->address_count));
-		if (search->paired_host != HOST_NONE)
+		if (i == 0)
 			external.address = search->mappings->hosts.list[search->paired_host].external;
+		else
+			external.address = address_advance(
+			    &request->address_first, (uint32_t)(((uint64_t)start + i - 1) % search->address_count));
 		state = search_judge(search, &external);
 		held |= state == PORT_BLOCKED;
 		if (state != PORT_USABLE)

@@ -22,6 +22,13 @@ bool mapping_within(const struct address *address, const struct address *first, 
 	return memcmp(address, first, sizeof(*first)) >= 0 && memcmp(address, last, sizeof(*last)) <= 0;
 }
 
+/* May anybody, the router included, use that port of that address? */
+static bool permitted(const struct mapping_model *model, uint8_t protocol, const struct endpoint *external)
+{
+	return !model->port_sets || !mapping_has_ports(protocol) || !address_is_ipv4(&external->address) ||
+	       port_set_contains(&model->port_set, be16_to_host(external->port));
+}
+
 static bool reserved(const struct mapping_model *model, uint8_t protocol, const struct address *address, uint16_t port)
 {
 	for (size_t i = 0; i < model->reservation_count; i++) {
@@ -41,6 +48,7 @@ struct mapping_view mapping_view_of(const struct mapping_model *model, const str
 							  be16_to_host(external->port)) };
 	bool held = false;
 
+	view.reserved |= !permitted(model, request->protocol, external);
 	for (size_t i = 0; i < model->mapping_end; i++) {
 		const struct model_mapping *mapping = &model->mappings[i];
 		struct endpoint part;
@@ -185,7 +193,7 @@ static const char *judge_dynamic(const struct mapping_model *model, const struct
 	struct mapping_request own = *request;
 	struct offer offer;
 
-	if (request->identity) {
+	if (request->identity && permitted(model, request->protocol, &request->internal)) {
 		struct mapping_view view = mapping_view_of(model, request, &request->internal);
 
 		if (!view.taken && reason == REASON_NONE && endpoint_equal(got, &request->internal))
@@ -213,13 +221,25 @@ static const char *judge_choice(const struct mapping_model *model, const struct 
 	return judge_dynamic(model, request, &answer->external, answer->reason);
 }
 
+/* Paired, but another address once that is full: nothing is refused that any address has. */
+static const char *judge_spill(const struct mapping_model *model, const struct mapping_request *request,
+			       const struct model_answer *answer, const struct mapping_request *home)
+{
+	struct offer at_home = look(model, home, &answer->external);
+
+	if (at_home.any_exclusive && !address_equal(&answer->external.address, &home->address_first))
+		return "left its address though that has room";
+	return judge_choice(model, request, answer);
+}
+
 /* A host that is paired with several addresses of this range (by other, overlapping ranges) may get any of them. */
 const char *mapping_judge_new(const struct mapping_model *model, const struct mapping_request *request,
 			      const struct model_answer *answer)
 {
 	uint32_t addresses = address_range_size(&request->address_first, &request->address_last);
+	struct mapping_request home = *request;
 	const char *wrong = NULL;
-	bool paired = false;
+	unsigned int paired = 0;
 
 	if (request->static_nat)
 		return judge_static(model, request, &answer->external, answer->reason);
@@ -229,10 +249,13 @@ const char *mapping_judge_new(const struct mapping_model *model, const struct ma
 		narrowed.address_first = narrowed.address_last = address_advance(&request->address_first, i);
 		if (!is_paired(model, request, &narrowed.address_first))
 			continue;
-		paired = true;
+		paired++;
+		home = narrowed;
 		wrong = judge_choice(model, &narrowed, answer);
-		if (!wrong)
+		if (!wrong && !request->spill)
 			return NULL;
 	}
-	return paired ? wrong : judge_choice(model, request, answer);
+	if (request->spill && paired == 1 && mapping_has_ports(request->protocol) && !request->identity)
+		return judge_spill(model, request, answer, &home);
+	return paired && !request->spill ? wrong : judge_choice(model, request, answer);
 }

@@ -40,6 +40,8 @@ struct mapping_model {
 	bool shared_ports; /* ports may have had several mappings: which of them rest is then not told apart */
 	const struct pool_reservation *reservations;
 	size_t reservation_count;
+	struct settings_port_set port_set; /* of every address, while @port_sets is 1 */
+	unsigned int port_sets;
 };
 
 /* The session table's answer, for mapping_request.in_use; the context is the model. */

@@ -26,7 +26,7 @@ struct round {
 	uint64_t now_ms;
 	uint16_t port_last;
 	uint32_t addresses;
-	bool one_to_one, overload, crowded;
+	bool one_to_one, overload, crowded, spill;
 	bool filling; /* crowded rounds go up and down between empty and full */
 	struct pool_reservation reservations[4];
 };
@@ -66,6 +66,7 @@ static struct mapping_request random_request(struct round *round)
 		.port_last = round->port_last,
 		.behaviour = wire_below(state, 3),
 		.paired = wire_below(state, 2),
+		.spill = round->spill,
 		.preserve = wire_below(state, 2),
 		.fully_random = wire_below(state, 4) == 0,
 		.overload = round->overload,
@@ -150,6 +151,14 @@ static void random_change(struct round *round)
 		mapping_model_end_address(round->model, &address);
 		return;
 	}
+	if (wire_below(&round->state, 3) == 0) {
+		/* Every other pair of ports. */
+		round->model->port_set =
+		    (struct settings_port_set){ .offset = 14, .length = 1, .id = (uint16_t)(count & 1) };
+		round->model->port_sets = count > 1;
+		mappings_set_port_sets(round->mappings, &round->model->port_set, round->model->port_sets);
+		return;
+	}
 	for (size_t i = 0; i < count; i++) {
 		struct pool_reservation *entry = &round->reservations[i];
 
@@ -212,6 +221,7 @@ static void play_round(uint64_t round_seed, uint32_t steps, bool crowded)
 	round.addresses = crowded ? 1 : 1 + wire_below(state, 3);
 	round.port_last = (uint16_t)(crowded ? 5040 + wire_below(state, 20) : 5002 + wire_below(state, 10));
 	round.crowded = crowded;
+	round.spill = wire_below(state, 2);
 	round.one_to_one = wire_below(state, 2);
 	round.overload = crowded || wire_below(state, 2);
 	round.model->shared_ports = round.one_to_one || round.overload;
@@ -250,12 +260,20 @@ static void play_round(uint64_t round_seed, uint32_t steps, bool crowded)
 	free(round.model);
 }
 
+/* STEPS=20000000 for a long run. */
+static uint64_t steps_wanted(uint64_t usual)
+{
+	const char *wanted = getenv("STEPS");
+
+	return wanted ? strtoull(wanted, NULL, 0) : usual;
+}
+
 static void model_agrees_where_ports_are_scarce(void **unused)
 {
 	uint64_t state = seed;
 
 	(void)unused;
-	for (int round = 0; round < 60; round++)
+	for (uint64_t steps = 0; steps < steps_wanted(1200000); steps += 20000)
 		play_round(wire_random(&state), 20000, false);
 }
 
@@ -264,7 +282,7 @@ static void model_agrees_where_destinations_are_crowded(void **unused)
 	uint64_t state = seed + 1;
 
 	(void)unused;
-	for (int round = 0; round < 12; round++)
+	for (uint64_t steps = 0; steps < steps_wanted(120000); steps += 10000)
 		play_round(wire_random(&state), 10000, true);
 }
 
