@@ -211,7 +211,7 @@ static void unlist_held(struct mappings *mappings, uint32_t index)
 
 	if (mappings->destinations.count && protocol_has_ports(mapping->protocol))
 		destinations_rested(&mappings->destinations, pool_of(mappings, mapping),
-				    be16_to_host(mapping->external.port));
+				    be16_to_host(mapping->external_port));
 	if (mapping->previous_held != MAPPING_NONE)
 		mappings->list[mapping->previous_held].next_held = mapping->next_held;
 	else
