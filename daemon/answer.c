@@ -5,6 +5,7 @@
 
 #include "daemon/answer_parts.h"
 #include "daemon/diagnose.h"
+#include "daemon/session_line.h"
 #include "daemon/words.h"
 
 /* What never happens at this rate is null, not a number that sorts first. */
@@ -282,8 +283,10 @@ struct report *answer_session_object(const struct snapshot_session *values, bool
 
 size_t answer_session(char *line, size_t size, const struct snapshot_session *session)
 {
-	size_t length = report_line_into(answer_session_object(session, true), line, size);
+	size_t length = session_line(line, size, session);
 
+	if (!length)
+		length = report_line_into(answer_session_object(session, true), line, size);
 	/* A file name too long for the line must not hide the session. */
 	return length ? length : report_line_into(answer_session_object(session, false), line, size);
 }

@@ -30,12 +30,13 @@ sessions() { status .sessions.current; }
 
 # Fills the table, a little at a time so that the queue does not overflow, until all are there.
 load() {
-	local mac tries
+	local mac tries rate=24000
 	mac=$(ip -n "$NS-gateway" -j link show lan | jq -r '.[0].address')
 	for tries in {1..40}; do
 		[[ $(sessions) -lt $SCALE ]] || return 0
 		in_client "$BUILD/tests/bench/flood" eth0 "$mac" 10.64.0.1 20000 198.51.100.2 9 \
-			"$((SCALE / 50000 + 2))" 40000 18 "$((SCALE + SCALE / 200))" >/dev/null
+			"$((SCALE / rate + 2))" "$rate" 18 "$((SCALE + SCALE / 200))" >/dev/null
+		rate=$((rate * 3 / 4 + 2000))
 	done
 	return 1
 }
