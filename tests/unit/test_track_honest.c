@@ -19,7 +19,7 @@
 #define DELAY 8
 #define FLIGHTS 512
 #define RANGES 64
-#define TICK_LIMIT 200000
+#define TICK_LIMIT 4000000 /* a megabyte through a window of a kilobyte, with loss, takes a tenth of it */
 
 struct flight {
 	bool used, beyond; /* @beyond: has passed the gateway */
