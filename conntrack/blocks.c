@@ -25,9 +25,11 @@ int blocks_init(struct blocks *blocks, uint32_t size, uint32_t pools, uint32_t o
 	blocks->list = malloc((size_t)pools * blocks->per_pool * sizeof(*blocks->list));
 	blocks->available = calloc((size_t)pools * blocks->words, sizeof(*blocks->available));
 	blocks->free = calloc(pools, sizeof(*blocks->free));
+	blocks->dealt = calloc(pools, sizeof(*blocks->dealt));
 	blocks->owners = calloc(owners, sizeof(*blocks->owners));
 	blocks->buckets = malloc(buckets * sizeof(*blocks->buckets));
-	if (!blocks->list || !blocks->available || !blocks->free || !blocks->owners || !blocks->buckets) {
+	if (!blocks->list || !blocks->available || !blocks->free || !blocks->dealt || !blocks->owners ||
+	    !blocks->buckets) {
 		blocks_fini(blocks);
 		return -ENOMEM;
 	}
@@ -42,6 +44,7 @@ void blocks_fini(struct blocks *blocks)
 	free(blocks->list);
 	free(blocks->available);
 	free(blocks->free);
+	free(blocks->dealt);
 	free(blocks->owners);
 	free(blocks->buckets);
 	*blocks = (struct blocks){ 0 };
@@ -266,6 +269,7 @@ bool blocks_join(struct blocks *blocks, uint32_t pool, const struct ports *ports
 		if (owner == BLOCK_NONE)
 			return false;
 		*block = (struct block){ .owner = owner };
+		blocks->dealt[pool]++;
 		set_available(blocks, pool, number, false);
 	} else if (!blocks_is_of(blocks, pool, number, source)) {
 		return false;
@@ -289,6 +293,7 @@ bool blocks_leave(struct blocks *blocks, uint32_t pool, const struct ports *port
 		return false;
 	}
 	block->owner = BLOCK_NONE;
+	blocks->dealt[pool]--;
 	set_available(blocks, pool, number, is_of_use(blocks, number, ports));
 	if (blocks->owners[owner].first == BLOCK_NONE)
 		remove_owner(blocks, owner);

@@ -41,6 +41,7 @@ struct blocks {
 	struct block *list;  /* per_pool for each pool */
 	uint64_t *available; /* words for each pool: dealt to nobody, and of use */
 	uint32_t *free;	     /* how many, of each pool */
+	uint32_t *dealt;     /* blocks that are somebody's, of each pool */
 	struct block_owner *owners;
 	uint32_t *buckets;
 	uint32_t bucket_mask, owner_count, owner_free, owner_limit;

@@ -63,6 +63,11 @@ static struct block *block_of(const struct mappings *mappings, uint32_t pool, ui
 	return blocks_at(&mappings->blocks, pool, port / mappings->blocks.size);
 }
 
+static void reckon_dealt(struct mappings *mappings, uint32_t pool)
+{
+	pools_set_dealt(&mappings->pools, pool, mappings->blocks.dealt[pool] * mappings->blocks.size);
+}
+
 void mapping_note_made(struct mappings *mappings, uint32_t index)
 {
 	const struct mapping *mapping = &mappings->list[index];
@@ -81,6 +86,7 @@ void mapping_note_made(struct mappings *mappings, uint32_t index)
 		mappings->notes[index] = NOTE_DEALT;
 	else
 		blocks_settle(&mappings->blocks, pool, ports, port);
+	reckon_dealt(mappings, pool);
 }
 
 void mapping_note_gone(struct mappings *mappings, uint32_t index)
@@ -98,6 +104,7 @@ void mapping_note_gone(struct mappings *mappings, uint32_t index)
 		blocks_settle(&mappings->blocks, pool, ports, port);
 	else if (blocks_leave(&mappings->blocks, pool, ports, port) && block_of(mappings, pool, port)->announced)
 		tell_block(mappings, index, false);
+	reckon_dealt(mappings, pool);
 }
 
 void mapping_note_known(struct mappings *mappings, uint32_t index)

@@ -101,12 +101,21 @@ static void reckon_free(struct pools *pools, uint32_t index)
 	pools->list[index].free = ports->halves[0].free + ports->halves[1].free;
 }
 
+/* What is gone for a newcomer: what is used, or dealt to somebody. */
+static uint32_t occupied(const struct pools *pools, uint32_t index)
+{
+	const struct pool *pool = &pools->list[index];
+	uint32_t used = pools->ports[index].used, dealt = pool->dealt < pool->span ? pool->dealt : pool->span;
+
+	return used > dealt ? used : dealt;
+}
+
 static void reckon_span(struct pools *pools, uint32_t index)
 {
 	struct pool *pool = &pools->list[index];
 
 	pool->span = pool->first > pool->last ? 0 : ports_span(&pools->ports[index], pool->first, pool->last);
-	pressure_update(&pool->pressure, pools->ports[index].used, pool->span);
+	pressure_update(&pool->pressure, occupied(pools, index), pool->span);
 }
 
 /* 0.0.0.0 stands for every address of IPv4, :: for every one. */
@@ -279,7 +288,7 @@ static void note_used(struct pools *pools, uint32_t index)
 
 	reckon_free(pools, index);
 	pool->peak = used > pool->peak ? used : pool->peak;
-	pressure_update(&pool->pressure, used, pool->span);
+	pressure_update(&pool->pressure, occupied(pools, index), pool->span);
 }
 
 int32_t pools_take(struct pools *pools, uint32_t index, const struct ports_wish *wish)
@@ -322,6 +331,14 @@ void pools_release(struct pools *pools, uint32_t index, uint16_t port)
 	note_used(pools, index);
 }
 
+void pools_set_dealt(struct pools *pools, uint32_t index, uint32_t ports)
+{
+	struct pool *pool = &pools->list[index];
+
+	pool->dealt = ports;
+	pressure_update(&pool->pressure, occupied(pools, index), pool->span);
+}
+
 void pools_note_refusal(struct pools *pools, uint32_t index, enum refusal cause)
 {
 	pools->list[index].refused[cause]++;
@@ -330,7 +347,7 @@ void pools_note_refusal(struct pools *pools, uint32_t index, enum refusal cause)
 void pools_sample(struct pools *pools, struct mono now)
 {
 	for (uint32_t i = 0; i < pools->count; i++)
-		pressure_sample(&pools->list[i].pressure, pools->ports[i].used, now);
+		pressure_sample(&pools->list[i].pressure, occupied(pools, i), now);
 }
 
 bool pools_next(const struct pools *pools, uint32_t *position, struct snapshot_pool *snapshot)
@@ -346,7 +363,7 @@ bool pools_next(const struct pools *pools, uint32_t *position, struct snapshot_p
 		.ports = pool->span,
 		.used = pools->ports[*position].used,
 		.peak = pool->peak,
-		.pressure = pressure_snapshot(&pool->pressure, pools->ports[*position].used, pool->span),
+		.pressure = pressure_snapshot(&pool->pressure, occupied(pools, *position), pool->span),
 	};
 	for (int cause = 0; cause < REFUSAL_COUNT; cause++) {
 		snapshot->refusals[cause] = pool->refused[cause];

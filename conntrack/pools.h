@@ -32,6 +32,7 @@ struct pool_reservation {
  * @free: free ports of all; here, because the ports themselves are too large to look at 64 of
  * @span: ports of that range that are not reserved
  * @shared: mappings beyond the first on their port, in sum
+ * @dealt: ports that are some source's alone, used or not: what is gone for everybody else
  * @refused: sessions, by cause; causes that are no pool's stay 0
  */
 struct pool {
@@ -39,7 +40,7 @@ struct pool {
 	uint8_t protocol;
 	bool active;
 	uint16_t first, last;
-	uint32_t free, span, peak, shared;
+	uint32_t free, span, peak, shared, dealt;
 	uint32_t next; /* in its hash bucket */
 	uint64_t refused[REFUSAL_COUNT];
 	struct pressure pressure;
@@ -112,6 +113,9 @@ void pools_release(struct pools *pools, uint32_t index, uint16_t port);
 
 /* Does more than one mapping have the port? */
 bool pools_is_shared(const struct pools *pools, uint32_t index, uint16_t port);
+
+/* So many ports of the pool are dealt in blocks by now: its fill is reckoned by them. */
+void pools_set_dealt(struct pools *pools, uint32_t index, uint32_t ports);
 
 /* A session was refused because of that pool. */
 void pools_note_refusal(struct pools *pools, uint32_t index, enum refusal cause);
