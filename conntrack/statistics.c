@@ -34,12 +34,6 @@ void statistics_fini(struct statistics *statistics)
 	statistics->ways = NULL;
 }
 
-size_t statistics_bytes(const struct statistics *statistics)
-{
-	return (size_t)statistics->sets * STATISTICS_WAYS *
-	       (sizeof(struct statistics_entry) + sizeof(struct statistics_way));
-}
-
 static uint32_t seconds_of(struct mono now)
 {
 	return (uint32_t)(now.ns / NS_PER_S);

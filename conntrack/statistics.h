@@ -84,9 +84,6 @@ struct statistics {
 int statistics_init(struct statistics *statistics, uint32_t capacity, const uint64_t key[2]);
 void statistics_fini(struct statistics *statistics);
 
-/* Bytes of all tables together. */
-size_t statistics_bytes(const struct statistics *statistics);
-
 /* The entry of a party; NULL when nothing is counted of it one by one. */
 const struct statistics_entry *statistics_find(const struct statistics *statistics, const struct endpoint *who,
 					       uint8_t protocol);

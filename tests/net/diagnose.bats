@@ -279,6 +279,29 @@ talk.sendall(bytes(300000))'
 	finds_nothing
 }
 
+@test "no finding: busy, and nothing is wrong" {
+	gateway_with
+	start iperf server iperf3 -s -p 5202
+	wait_for 5 eval 'in_server ss -Hltn sport = 5202 | grep -q 5202'
+	for client in client client2; do
+		for _ in {1..60}; do
+			fetch "$client" http://198.51.100.2/ip http://198.51.100.2/name
+		done >/dev/null &
+	done
+	# Not an upload: what iperf3's server has not read when it closes, it resets.
+	in_client iperf3 -c 198.51.100.2 -p 5202 -t 2 -P 4 -R >/dev/null
+	fetch client -g "http://[2001:db8::2]/ip"
+	in_client ping -q -c 20 -i 0.05 198.51.100.2
+	client 'for _ in range(50):
+	    talk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); talk.sendto(b"hello", ("198.51.100.2", 7)); talk.recv(99)'
+	wait
+	stop iperf
+	finds_nothing
+	sleep 2.5
+	finds_nothing
+	control -j sources | jq -se 'map(.opened) | add > 150'
+}
+
 @test "no finding: what the outside tries, and broadcasts" {
 	gateway_with
 	fetch client http://198.51.100.2/ip
