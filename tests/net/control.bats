@@ -69,10 +69,10 @@ teardown() { explain; }
 @test "sessions: lines in the format of conntrack -L" {
 	control sessions >"$WORK/list" 2>"$WORK/summary"
 	local tcp='^tcp      6 [0-9]+ ESTABLISHED src=10\.0\.0\.10 dst=198\.51\.100\.2 sport=40000 dport=7'
-	tcp+=' src=198\.51\.100\.2 dst=198\.51\.100\.1 sport=7 dport=40000 \[ASSURED\] mark=0 (secctx=[^ ]+ )?use=[0-9]+ *$'
+	tcp+=' src=198\.51\.100\.2 dst=198\.51\.100\.1 sport=7 dport=40000 \[(ASSURED|OFFLOAD)\] mark=0 (secctx=[^ ]+ )?use=[0-9]+ *$'
 	grep -E "$tcp" "$WORK/list"
 	local udp='^udp      17 [0-9]+ src=10\.0\.0\.11 dst=198\.51\.100\.2 sport=40001 dport=7'
-	udp+=' src=198\.51\.100\.2 dst=198\.51\.100\.1 sport=7 dport=40001 (\[ASSURED\] )?mark=0 use=[0-9]+ *$'
+	udp+=' src=198\.51\.100\.2 dst=198\.51\.100\.1 sport=7 dport=40001 (\[(ASSURED|OFFLOAD)\] )?mark=0 use=[0-9]+ *$'
 	grep -E "$udp" "$WORK/list"
 	local icmp='^icmp     1 [0-9]+ src=10\.0\.0\.10 dst=198\.51\.100\.2 type=8 code=0 id=4242'
 	icmp+=' src=198\.51\.100\.2 dst=198\.51\.100\.1 type=0 code=0 id=[0-9]+ mark=0 use=[0-9]+ *$'
