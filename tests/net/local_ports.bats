@@ -61,7 +61,11 @@ service() {
 # The port that the server sees of the client's own.
 port_of() { probe client "$1" 198.51.100.2 7 --sport "$2" | cut -d' ' -f2; }
 keeps() { [[ "$(port_of udp "$1")" == "$1" ]]; }
-moves() { ! keeps "$1"; }
+moves() {
+	local seen
+	seen=$(port_of udp "$1")
+	[[ -n "$seen" && "$seen" != "$1" ]]
+}
 
 @test "CVE-2021-3773: no mapping gets the port of a service of the gateway, UDP and TCP" {
 	[[ "$(port_of udp 5501)" == 5501 ]]
@@ -80,7 +84,6 @@ moves() { ! keeps "$1"; }
 
 @test "CVE-2021-3773: a service that starts later has its port within seconds, and gives it back" {
 	keeps 5505
-	control delete -p udp
 	service late udp 198.51.100.1 5505
 	# A mapping that has the port keeps it as long as it lives.
 	keeps 5505
