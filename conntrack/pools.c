@@ -410,8 +410,7 @@ void pools_restore(struct pools *pools, struct pools_copy *copy)
 	for (uint32_t i = 0; i < copy->count; i++) {
 		const struct pool *old = &copy->list[i];
 
-		if (pools->list[i].protocol == old->protocol &&
-		    address_equal(&pools->list[i].address, &old->address)) {
+		if (pools->list[i].protocol == old->protocol && address_equal(&pools->list[i].address, &old->address)) {
 			restore_pool(pools, i, old);
 		} else if (pools->ports[i].used == 0) {
 			/* It was idle, and its place went to another address for a moment. */
