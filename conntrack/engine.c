@@ -387,6 +387,7 @@ static enum reason process_prerouting(struct passage *passage)
 	reason = follow_send(passage, &result);
 	if (reason != REASON_NONE)
 		return reason;
+	passage->context.ct_mark = passage->session->mark;
 	count_skipped_rules(passage);
 	session_advance(passage, &result);
 	passage->settled = true;

@@ -152,6 +152,9 @@ bool follow_expected(struct passage *passage)
 		passage->context.view.destination = expected->listener;
 		passage->has_dnat = true;
 	}
+	/* As in the kernel, it has the mark of the connection that announced it. */
+	if (!passage->session)
+		passage->context.ct_mark = table_session(&passage->engine->table, follower->session)->mark;
 	if (hook != HOOK_PREROUTING && !address_equal(&expected->connector, &expected->appears)) {
 		passage->snat = (struct nat_request){ .kind = NAT_SNAT, .has_address = true };
 		passage->snat.address_first = passage->snat.address_last = expected->appears;
