@@ -51,7 +51,7 @@ setup_file() {
 	QUIET
 	responder_start server
 	{
-		gateway_block "fastpath off" "capacity $((SCALE + SCALE / 4))" "timeout udp unreplied 1h" "sessions-per-source 0"
+		gateway_block "fastpath off" "capacity $((SCALE + SCALE / 4))" "timeout udp unreplied 1h" "sessions-per-source 0" "pooling arbitrary"
 		rules
 	} >"$WORK/sluice.conf"
 	gateway_launch
