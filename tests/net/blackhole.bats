@@ -105,6 +105,23 @@ now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 	in_client iperf3 -c 203.0.113.2 -n 5M --bidir --connect-timeout 3000 >"$WORK/iperf.txt"
 }
 
+@test "repair: the path narrows in the middle of a transfer, whoever forwards it by then" {
+	path_gateway 'black-holes repair'
+	ip -n "$NS-near" link set narrow mtu 1500
+	ip -n "$NS-far" link set narrow mtu 1500
+	# The receiver buffers little: most of the file is still to be sent when the path narrows.
+	inside server sysctl -qw net.ipv4.tcp_rmem='4096 65536 131072'
+	start hangs server curl -s --max-time 20 --limit-rate 2M -o "$WORK/got" http://198.51.100.1:8080/big
+	sleep 1.5
+	[[ "$(status .fastpath.mode)" == off || $(status .fastpath.hits) -gt 0 ]]
+	no_holes
+	ip -n "$NS-near" link set narrow mtu 1400
+	ip -n "$NS-far" link set narrow mtu 1400
+	wait_for 20 gone hangs
+	cmp "$WORK/www/big" "$WORK/got"
+	[[ "$(holes)" == "203.0.113.2 1400 1401 repair" ]]
+}
+
 @test "three black holes with different MTUs" {
 	path_gateway 'black-holes repair'
 	upload 203.0.113.2 9004 &
