@@ -149,6 +149,18 @@ bench: deps
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/bench_sessions $(BUILD)/tests/bench/bench_witness
 	@BUILD=$(BUILD) tests/bench/run
 
+# lab-list names the scenarios; with KEEP=1 one stays up until lab-end.
+lab: deps
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood
+	@BUILD=$(BUILD) tests/lab/run
+
+lab-list lab-end:
+	@BUILD=$(BUILD) tests/lab/run $(@:lab-%=%)
+
+lab-%: deps
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood
+	@BUILD=$(BUILD) KEEP=$(KEEP) tests/lab/run $*
+
 # NET=1: the tests in namespaces too, with the sanitized daemon.
 STRICT   := -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan:
@@ -223,7 +235,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all unit net check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
+.PHONY: all unit lab lab-list lab-end net check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
 	install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
