@@ -28,7 +28,11 @@ setup() {
 	[[ ! -e "$WORK/absent" ]] || skip "no fast path here: $(cat "$WORK/absent")"
 }
 
-teardown() { explain; }
+teardown() {
+	explain
+	in_gateway sysctl -qw net.ipv4.ip_forward=1
+	in_gateway ip xfrm policy flush
+}
 
 # restart [LINE OF THE GATEWAY BLOCK...]
 restart() {
@@ -180,6 +184,7 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	[[ $(stream client 198.51.100.2 7 40 0.001 42010) == 40 ]]
 	[[ $(of_session 42010 .fastpath) == true ]]
 	in_gateway sysctl -qw net.ipv4.ip_forward=0
+	wait_for 5 eval '[[ $(of_session 42010 .fastpath) == false ]]'
 	run ! stream client 198.51.100.2 7 1 0 42010
 	in_gateway sysctl -qw net.ipv4.ip_forward=1
 	[[ $(stream client 198.51.100.2 7 40 0.001 42010) == 40 ]]
