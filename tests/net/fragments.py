@@ -1,14 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Fragments, sent as they come: fragments.py WHAT INTERFACE SOURCE DESTINATION PORT
+"""Fragments, sent as they come: fragments.py WHAT INTERFACE SOURCE DESTINATION PORT [MAC]
 
-WHAT is reversed, shuffled, overlapping, tiny, beyond, gap or flood. Prints the bytes of payload.
+WHAT is reversed, shuffled, overlapping, beyond, gap or flood. Prints the bytes of payload.
 """
 import random
 import sys
 
-from scapy.all import IP, UDP, Ether, IPv6, IPv6ExtHdrFragment, Raw, fragment, fragment6, raw, send, sendp, srp1, ARP
-from scapy.all import conf, get_if_hwaddr
+from scapy.all import IP, UDP, Ether, IPv6, IPv6ExtHdrFragment, Raw, conf, fragment, fragment6, raw, send, sendp
 
 what, interface, source, destination, port = sys.argv[1:6]
 port = int(port)
@@ -58,12 +57,6 @@ elif what == "overlapping":
         second.remove_payload()
         second = second / Raw(b"Z" * 8 + raw(parts[1].payload))
     out([parts[0], second] + parts[2:])
-elif what == "tiny":
-    # A first fragment of eight bytes: ports without the rest of what rules look at.
-    datagram = raw(UDP(raw(IP(raw(whole(identifier)))[UDP])))
-    first = IP(src=source, dst=destination, id=identifier, proto=17, flags="MF") / Raw(datagram[:8])
-    rest = IP(src=source, dst=destination, id=identifier, proto=17, frag=1) / Raw(datagram[8:1400])
-    out([first, rest])
 elif what == "beyond":
     first = parts[0]
     last = IP(src=source, dst=destination, id=identifier, proto=17, frag=8189) / Raw(b"x" * 64)
