@@ -21,7 +21,8 @@ int addresses_init(struct addresses *addresses, uint32_t capacity, const uint64_
 
 void addresses_fini(struct addresses *addresses)
 {
-	free(addresses->list);
+	if (!addresses->borrowed)
+		free(addresses->list);
 	addresses->list = NULL;
 	nodes_fini(&addresses->nodes);
 }
@@ -75,4 +76,37 @@ void addresses_release(struct addresses *addresses, uint32_t reference)
 	nodes_remove(&addresses->nodes, hash_of(addresses, &entry->address), reference);
 	memcpy(entry->address.bytes, &addresses->free, sizeof(addresses->free));
 	addresses->free = reference;
+}
+
+/* ----------------------------------------------------------------- recovery */
+
+void addresses_adopt(struct addresses *addresses, struct addresses_entry *list)
+{
+	free(addresses->list);
+	addresses->list = list;
+	addresses->borrowed = true;
+	for (uint32_t entry = 0; entry <= addresses->capacity; entry++)
+		list[entry].uses = 0;
+	list[ADDRESS_NONE].address = (struct address){ 0 };
+}
+
+void addresses_claim(struct addresses *addresses, uint32_t reference)
+{
+	struct addresses_entry *entry = &addresses->list[reference];
+
+	if (reference == ADDRESS_NONE || entry->uses++)
+		return;
+	nodes_insert(&addresses->nodes, hash_of(addresses, &entry->address), reference);
+	if (reference >= addresses->untouched)
+		addresses->untouched = reference + 1;
+}
+
+void addresses_settle(struct addresses *addresses)
+{
+	for (uint32_t entry = addresses->untouched; --entry > ADDRESS_NONE;) {
+		if (addresses->list[entry].uses)
+			continue;
+		memcpy(addresses->list[entry].address.bytes, &addresses->free, sizeof(addresses->free));
+		addresses->free = entry;
+	}
 }

@@ -26,6 +26,7 @@ struct addresses {
 	uint32_t free;		      /* ADDRESS_NONE: none */
 	struct nodes nodes;
 	uint64_t key[2];
+	bool borrowed; /* @list is somebody else's memory */
 };
 
 /* Room for @capacity different addresses. Return: 0 or -ENOMEM. */
@@ -44,6 +45,22 @@ uint32_t addresses_acquire(struct addresses *addresses, const struct address *ad
 
 /* One reference less; ADDRESS_NONE is allowed. */
 void addresses_release(struct addresses *addresses, uint32_t reference);
+
+/**
+ * addresses_adopt() - go on with a list that another table left
+ * @list: capacity + 1 entries, of which nothing is believed but the addresses
+ *
+ * The table must be new. First nobody refers to any of them: each reference is claimed,
+ * then addresses_settle() frees the others. Nothing may be acquired before.
+ */
+void addresses_adopt(struct addresses *addresses, struct addresses_entry *list);
+/* Could @reference be one? Says nothing of the address behind. */
+static inline bool addresses_holds(const struct addresses *addresses, uint32_t reference)
+{
+	return reference <= addresses->capacity;
+}
+void addresses_claim(struct addresses *addresses, uint32_t reference);
+void addresses_settle(struct addresses *addresses);
 
 static inline const struct address *addresses_get(const struct addresses *addresses, uint32_t reference)
 {

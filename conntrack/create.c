@@ -74,6 +74,15 @@ bool create_clashes(const struct table *table, const struct tuple *original, con
 	       table_lookup_middle(table, &middle, &direction) != SESSION_NONE;
 }
 
+/* How its mappings were made: what a later process needs to make them again (recover.c). */
+static void note_mappings(struct engine *engine, struct session *session)
+{
+	uint32_t entered = enter_mapping_of(engine, session);
+
+	session->mapped_as[0] = mapping_manner(engine->mappings, session->mapping);
+	session->mapped_as[1] = mapping_manner(engine->mappings, entered);
+}
+
 /*
  * Reserves, translates and links a judged first packet's session, or leaves
  * nothing. A session that prerouting reserved is already linked.
@@ -116,6 +125,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	passage->session->rule = place_of_rule(engine, passage->rule);
 	passage->session->mark = passage->context.ct_mark;
 	enter_begin(engine, passage->session);
+	note_mappings(engine, passage->session);
 	table_link(&engine->table, passage->index);
 	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
 	admit_count(engine, passage->index);

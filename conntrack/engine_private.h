@@ -39,6 +39,8 @@ struct engine_counters {
 	uint64_t fastpath_hits;
 };
 
+struct storage;
+
 struct engine {
 	struct settings settings; /* of the configuration in force */
 	struct configuration *configuration;
@@ -70,6 +72,8 @@ struct engine {
 	struct listener *listeners;
 	size_t listener_count;
 	uint64_t random[4];
+	struct storage *storage; /* NULL: sessions end with the engine */
+	bool recovered;		 /* what @storage says is true of this engine */
 	char place_files[PLACE_FILES][PLACE_FILE_SIZE];
 	struct mono now; /* of the call in progress, for questions that rules ask */
 };
@@ -215,6 +219,10 @@ bool judge_established(const struct passage *passage, enum hook hook);
 /* Counts the packet in the counters that judge_established() lets it skip. */
 void judge_count_established(struct passage *passage, enum hook hook);
 
+/* Remembers names of files that @files holds, in their order; false: that cannot have been ours. */
+bool place_adopt(struct engine *engine, const char files[PLACE_FILES][PLACE_FILE_SIZE]);
+/* Could a session have been given that place? */
+bool place_is_sound(const struct engine *engine, uint32_t place);
 /* Which rule accepted, in a form that outlives the ruleset; 0: none. */
 uint32_t place_of_rule(struct engine *engine, uint32_t rule);
 /* The same for a policy that drops. */
@@ -286,6 +294,8 @@ enum reason enter_settle(struct passage *passage);
 
 /* A session begins: holds the mapping that it entered by; the hole that waits for it ends. */
 void enter_begin(struct engine *engine, struct session *session);
+/* The mapping that the session entered by; MAPPING_NONE: by none, or it is gone. */
+uint32_t enter_mapping_of(const struct engine *engine, const struct session *session);
 /* It ends. */
 void enter_end(struct engine *engine, const struct session *session);
 

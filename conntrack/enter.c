@@ -212,6 +212,11 @@ void enter_begin(struct engine *engine, struct session *session)
 		engine_end_session(engine, hole);
 }
 
+uint32_t enter_mapping_of(const struct engine *engine, const struct session *session)
+{
+	return session->flags & SESSION_ENTERED ? entered_mapping(engine, session) : MAPPING_NONE;
+}
+
 void enter_end(struct engine *engine, const struct session *session)
 {
 	struct tuple reply;

@@ -7,6 +7,7 @@
 #include "conntrack/engine_private.h"
 #include "conntrack/mss.h"
 #include "conntrack/rewrite.h"
+#include "conntrack/storage.h"
 
 /* ---------------------------------------------------------------- answering */
 
@@ -216,9 +217,28 @@ static uint32_t place_of(struct engine *engine, struct rule_place at)
 		file++;
 	if (file == PLACE_FILES)
 		return 0;
-	if (!engine->place_files[file][0])
+	if (!engine->place_files[file][0]) {
 		strncpy(engine->place_files[file], at.file, PLACE_FILE_SIZE - 1);
+		if (engine->storage)
+			memcpy(engine->storage->place_files[file], engine->place_files[file], PLACE_FILE_SIZE);
+	}
 	return (file + 1) << PLACE_LINE_BITS | (at.line & ((1U << PLACE_LINE_BITS) - 1));
+}
+
+bool place_adopt(struct engine *engine, const char files[PLACE_FILES][PLACE_FILE_SIZE])
+{
+	for (unsigned int i = 0; i < PLACE_FILES; i++)
+		if (files[i][PLACE_FILE_SIZE - 1] || (i && files[i][0] && !files[i - 1][0]))
+			return false;
+	memcpy(engine->place_files, files, sizeof(engine->place_files));
+	return true;
+}
+
+bool place_is_sound(const struct engine *engine, uint32_t place)
+{
+	uint32_t file = place >> PLACE_LINE_BITS;
+
+	return place == 0 || (file > 0 && file <= PLACE_FILES && engine->place_files[file - 1][0]);
 }
 
 uint32_t place_of_rule(struct engine *engine, uint32_t rule)

@@ -160,6 +160,16 @@ uint32_t mappings_block(const struct mappings *mappings);
 uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
 			 const struct endpoint *external, enum reason *reason);
 
+/**
+ * mapping_manner() - in one byte, how a mapping was made
+ *
+ * For a request to mapping_restore(), by mapping_in_manner(). MAPPING_NONE gives 0.
+ */
+uint8_t mapping_manner(const struct mappings *mappings, uint32_t index);
+/* A request to have @external back in that manner, for sessions of @internal with @peer. */
+struct mapping_request mapping_in_manner(uint8_t manner, uint8_t protocol, const struct endpoint *internal,
+					 const struct endpoint *peer, const struct endpoint *external);
+
 /* One session more shares the mapping, or takes it back from its hold time: one mapping_release() is owed. */
 void mapping_use(struct mappings *mappings, uint32_t index, const struct endpoint *peer);
 

@@ -63,7 +63,8 @@ struct session {
 	uint32_t packets_low[2], bytes_low[2];
 	uint16_t bytes_high[2];
 	uint8_t packets_high[2];
-	uint32_t mark; /* ct mark */
+	uint8_t mapped_as[2]; /* see mapping_manner(): its mapping, and the one that it entered by */
+	uint32_t mark;	      /* ct mark */
 	union track track;
 	uint32_t mapping;			  /* MAPPING_NONE: no external port held */
 	uint32_t source_tally, destination_tally; /* valid once confirmed */

@@ -22,9 +22,13 @@ enum node {
 /* Different translated addresses at a time: a sixteenth of the sessions, but at least these. */
 #define ADDRESSES_LEAST 1024
 
+uint32_t table_addresses(uint32_t capacity)
+{
+	return capacity / 16 > ADDRESSES_LEAST ? capacity / 16 : ADDRESSES_LEAST;
+}
+
 int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2], struct mono now)
 {
-	uint32_t addresses = capacity / 16 > ADDRESSES_LEAST ? capacity / 16 : ADDRESSES_LEAST;
 	uint64_t nodes = (uint64_t)capacity * NODE_KINDS;
 
 	*table = (struct table){
@@ -37,7 +41,7 @@ int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2
 		table->lists[list] = (struct table_list){ SESSION_NONE, SESSION_NONE, 0 };
 	table->sessions = calloc(capacity, sizeof(*table->sessions));
 	if (!table->sessions || nodes_init(&table->nodes, nodes, nodes) < 0 ||
-	    addresses_init(&table->addresses, addresses, hash_key) < 0) {
+	    addresses_init(&table->addresses, table_addresses(capacity), hash_key) < 0) {
 		table_fini(table);
 		return -ENOMEM;
 	}
@@ -46,7 +50,8 @@ int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2
 
 void table_fini(struct table *table)
 {
-	free(table->sessions);
+	if (!table->seals)
+		free(table->sessions);
 	table->sessions = NULL;
 	nodes_fini(&table->nodes);
 	addresses_fini(&table->addresses);
@@ -396,6 +401,8 @@ void table_confirm(struct table *table, uint32_t index, enum timeout timeout, st
 	list_insert(table, index, (uint8_t)timeout, table->lists[timeout].tail);
 	if (++table->confirmed > table->peak)
 		table->peak = table->confirmed;
+	if (table->seals)
+		table->seals[index] = table_seal(table, index);
 }
 
 void table_release(struct table *table, uint32_t index)

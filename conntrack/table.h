@@ -43,8 +43,12 @@ struct table {
 	struct addresses addresses; /* translated ones */
 	uint64_t hash_key[2];
 	struct mono epoch;
+	uint32_t *seals; /* see storage.h; not NULL: this and @sessions are somebody else's memory */
 	struct table_list lists[LIST_COUNT];
 };
+
+/* Different translated addresses that a table of @capacity has room for. */
+uint32_t table_addresses(uint32_t capacity);
 
 /**
  * table_init() - take all memory for @capacity sessions
@@ -174,6 +178,39 @@ static inline uint64_t table_idle_ms(const struct table *table, uint32_t index, 
 {
 	return (uint64_t)(table_ticks(table, now) - table->sessions[index].refreshed) * TABLE_TICK_MS;
 }
+
+/* ----------------------------------------------------------- table_recover.c */
+
+/**
+ * table_adopt() - put sessions into memory that outlives the table
+ * @sessions, @seals: of the table's capacity; @addresses: table_addresses() + 1
+ *
+ * The table must be new. Nothing that the memory holds is believed yet.
+ */
+void table_adopt(struct table *table, struct session *sessions, uint32_t *seals, struct addresses_entry *addresses);
+
+/* What the seal of a confirmed session must be, from its slot and the addresses it refers to. */
+uint32_t table_seal(const struct table *table, uint32_t index);
+
+/**
+ * table_gather() - the slots of an adopted table that hold a whole session; all others are freed
+ * @found: room for the capacity; receives indices, ascending
+ * @now: no session can have been used later
+ *
+ * Those found are in no hash and in no list: table_enlist() or table_discard() is next, after
+ * table_link() or without.
+ * Return: how many.
+ */
+uint32_t table_gather(struct table *table, uint32_t *found, struct mono now);
+
+/* Sorts sessions by their last use, the oldest first. @spare: room for as many. */
+void table_order(const struct table *table, uint32_t *indices, uint32_t *spare, uint32_t count);
+
+/* At the end of its list: a gathered session that is linked, in the order of time. */
+void table_enlist(struct table *table, uint32_t index);
+
+/* Gives a gathered session up that is neither linked nor in a list. */
+void table_discard(struct table *table, uint32_t index);
 
 /* The index behind a handle, or SESSION_NONE when its session is gone. */
 uint32_t table_resolve(const struct table *table, struct session_handle handle);

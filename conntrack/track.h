@@ -277,6 +277,12 @@ void track_share(uint8_t protocol, const union track *track, struct fastpath_slo
 struct track_result track_regain(uint8_t protocol, union track *track, const struct fastpath_slot *slot,
 				 const struct settings *settings);
 
+/* Could a tracker have left @track in a session of that list? For state that comes from a file. */
+bool track_is_sound(uint8_t protocol, const union track *track, unsigned int list);
+
+/* Packets went by that nobody saw: the next one of an established TCP connection tells its numbers anew. */
+void track_forget_numbers(uint8_t protocol, union track *track);
+
 /* conntrack's word for the state (SYN_SENT, ESTABLISHED, ...); "" for protocols without. Never NULL. */
 const char *track_state_name(uint8_t protocol, const union track *track, enum timeout timeout);
 

@@ -117,6 +117,9 @@ struct tcp_step {
 	struct tcp_side *sender, *receiver;
 };
 
+/* A live connection after track_forget_numbers()? */
+bool tcp_knows_nothing(const struct track_tcp *tcp);
+
 /* Move to @state; asserts that the move is legal. */
 void tcp_set_state(struct track_tcp *tcp, enum tcp_state state);
 /* The state that the acknowledgements of SYNs and FINs spell. */

@@ -382,6 +382,12 @@ static struct track_result handle_segment(struct tcp_step *step)
 	struct track_tcp *tcp = step->tcp;
 	bool live = tcp->state >= TCP_STATE_ESTABLISHED && tcp->state <= TCP_STATE_LAST_ACK;
 
+	/* Its numbers were lost with an earlier process. */
+	if (tcp_knows_nothing(tcp)) {
+		pick_up(step);
+		tcp_count_repeats(step);
+		return tcp_refreshed(step);
+	}
 	if (tcp->state == TCP_STATE_CLOSE && !synchronised(step))
 		return track_invalid(REASON_OUT_OF_WINDOW, step->current);
 	if (tcp_window_admits(tcp, step->direction, &step->segment)) {

@@ -42,6 +42,20 @@ int privileges_make_directory(const char *path)
 	return 0;
 }
 
+bool privileges_is_daemon(uid_t uid)
+{
+	const struct passwd *user = geteuid() == 0 ? getpwnam(USER_NAME) : NULL;
+
+	return user && user->pw_uid == uid;
+}
+
+int privileges_hand_over(int fd)
+{
+	const struct passwd *user = geteuid() == 0 ? getpwnam(USER_NAME) : NULL;
+
+	return user && fchown(fd, user->pw_uid, user->pw_gid) < 0 ? -errno : 0;
+}
+
 /* systemd.exec(5): directories made for us, and handed to us as root's: @variable lists them. */
 static void take_directories(const char *variable, const struct passwd *user)
 {

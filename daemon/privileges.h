@@ -6,6 +6,7 @@
 #define SLUICE_DAEMON_PRIVILEGES_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /** privileges_sufficient() - have we what packets and tables take: CAP_NET_ADMIN and CAP_NET_RAW? */
 bool privileges_sufficient(void);
@@ -18,6 +19,12 @@ bool privileges_sufficient(void);
  * Return: 0, also when there was nothing to do; or negative errno.
  */
 int privileges_make_directory(const char *path);
+
+/* Is that the user that privileges_drop() would change to, if root calls it? */
+bool privileges_is_daemon(uid_t uid);
+
+/* An open file of root's becomes that user's. Return: 0, also when there is nothing to do; or negative errno. */
+int privileges_hand_over(int fd);
 
 /**
  * privileges_drop() - become the user `sluice`, keeping only those two capabilities

@@ -11,7 +11,7 @@
 #include "daemon/queue.h"
 
 /* Signals that stop the daemon or make it reload. */
-#define SHELL_SIGNALS 3
+#define SHELL_SIGNALS 4
 /* Sessions that wait for their turn to be installed; more come again by themselves. */
 #define SHELL_INSTALLS 256
 
@@ -23,6 +23,7 @@ struct kernel_table;
 struct links;
 struct listeners;
 struct routes;
+struct state_file;
 
 /**
  * struct shell
@@ -30,6 +31,8 @@ struct routes;
  * @config_path: as given on the command line
  * @fastpath: NULL: every packet takes the queue
  * @installs: EFFECT_INSTALL that wait for a moment without packets in the queue
+ * @state: NULL: sessions end with the process
+ * @replaced: another process takes over: the kernel's table stays, and packets wait for it or drop
  * @started: for the uptime
  * @reloads: successful ones since the start
  */
@@ -48,6 +51,8 @@ struct shell {
 	struct effect installs[SHELL_INSTALLS];
 	size_t install_count;
 	struct control *control;
+	struct state_file *state;
+	bool replaced;
 	const char *config_path;
 	struct mono started;
 	uint32_t reloads;

@@ -31,6 +31,8 @@
 #include "daemon/routes.h"
 #include "daemon/sandbox.h"
 #include "daemon/shell.h"
+#include "daemon/state_file.h"
+#include "daemon/survival.h"
 
 #define DEFAULT_CONFIG "/etc/sluice/sluice.conf"
 #define EXIT_USAGE 2
@@ -232,6 +234,7 @@ static void shell_signal(void *context, int number)
 		return;
 	}
 	log_write(LOG_LEVEL_INFO, "stopping: %s", strsignal(number));
+	shell->replaced = number == SIGUSR1;
 	loop_stop(shell->loop);
 }
 
@@ -260,10 +263,10 @@ static int start_engine(struct shell *shell)
 
 	if (getrandom(&secrets, sizeof(secrets), 0) != (ssize_t)sizeof(secrets))
 		return start_failed("random numbers", -errno);
-	shell->engine = engine_create(&shell->configuration->settings, &secrets, now);
+	error = survival_create_engine(shell, &secrets, now);
 	explicit_bzero(&secrets, sizeof(secrets));
-	if (!shell->engine)
-		return start_failed("session table of that capacity", -ENOMEM);
+	if (error)
+		return error;
 	error = routes_create(&shell->routes);
 	if (error)
 		return start_failed("routes", error);
@@ -274,7 +277,7 @@ static int start_engine(struct shell *shell)
 	error = engine_apply(shell->engine, shell->configuration, now);
 	if (!error)
 		error = engine_set_links(shell->engine, links_table(shell->links), now);
-	return error ? start_failed("rules", error) : 0;
+	return error ? start_failed("rules", error) : survival_recover(shell);
 }
 
 /* Does without where there is none: it only makes things faster. */
@@ -312,8 +315,8 @@ static int start_loop(struct shell *shell)
 	shell->watchdog = loop_timer_create(shell->loop, shell_watchdog, shell);
 	shell->ask_listeners = loop_timer_create(shell->loop, shell_ask_listeners, shell);
 	for (unsigned int i = 0; i < SHELL_SIGNALS; i++)
-		shell->signals[i] =
-		    loop_signal_create(shell->loop, (const int[]){ SIGTERM, SIGINT, SIGHUP }[i], shell_signal, shell);
+		shell->signals[i] = loop_signal_create(
+		    shell->loop, (const int[]){ SIGTERM, SIGINT, SIGHUP, SIGUSR1 }[i], shell_signal, shell);
 	if (!shell->tick || !shell->watchdog || !shell->ask_listeners || !shell->signals[SHELL_SIGNALS - 1])
 		return start_failed("event loop", -ENOMEM);
 	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
@@ -421,7 +424,7 @@ static int shell_start(struct shell *shell, const struct options *options)
 /* Takes apart whatever was made, so that it also ends a start that failed half-way. */
 static void shell_stop(struct shell *shell)
 {
-	int error = shell->kernel_table ? kernel_table_remove(shell->kernel_table) : 0;
+	int error = shell->kernel_table && !shell->replaced ? kernel_table_remove(shell->kernel_table) : 0;
 
 	if (error) {
 		errno = -error;
@@ -430,10 +433,12 @@ static void shell_stop(struct shell *shell)
 	kernel_table_destroy(shell->kernel_table);
 	queue_destroy(shell->queue);
 	control_stop(shell->control);
+	survival_leave(shell);
 	fastpath_destroy(shell->fastpath);
 	ipsec_destroy(shell->ipsec);
 	inject_destroy(shell->inject);
 	engine_destroy(shell->engine);
+	state_file_close(shell->state);
 	routes_destroy(shell->routes);
 	listeners_destroy(shell->listeners);
 	links_destroy(shell->links);

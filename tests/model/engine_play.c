@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The stage and the steps that are not packets. */
+#include "sluice/storage.h"
 #include "tests/model/engine_play.h"
+#include "tests/model/engine_play_survive.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,11 +212,12 @@ static void add_address(struct link *link, const char *text, bool usable)
 }
 
 /* Bits of @present: which addresses the outside has. */
-static void set_links(struct play *play, uint8_t present)
+void play_set_links(struct play *play, uint8_t present)
 {
 	struct link *links = calloc(2, sizeof(*links));
 	struct link_table table = { 2, links };
 
+	play->links = present;
 	if (!links)
 		return;
 	links[0] = (struct link){ .index = PLAY_LAN, .name = "lan", .mtu = 1500, .up = true };
@@ -237,7 +240,7 @@ static void step_links(struct play *play)
 	uint8_t choice = play_byte(play);
 
 	/* Mostly all of them are there. */
-	set_links(play, choice & 32 ? choice : 7);
+	play_set_links(play, choice & 32 ? choice : 7);
 }
 
 /* ---------------------------------------------------------- time and ends */
@@ -320,6 +323,8 @@ static void step(struct play *play)
 		step_links(play);
 	else if (kind < 250)
 		step_apply(play);
+	else if (kind < 252 && play->survive)
+		play_survive(play, kind & 1);
 	else
 		check_listing(play);
 	play->steps++;
@@ -327,7 +332,6 @@ static void step(struct play *play)
 
 const char *play_run(struct play *play, const uint8_t *data, size_t size)
 {
-	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
 	struct configuration *configuration;
 
 	*play = (struct play){
@@ -338,14 +342,18 @@ const char *play_run(struct play *play, const uint8_t *data, size_t size)
 		.leaks_count = true,
 		.explain = play->explain,
 		.plain = play->plain,
+		.survive = play->survive,
 	};
 	configuration = load(play);
 	if (configuration) {
-		play->engine = engine_create(&configuration->settings, &secrets, play->now);
+		play->engine = play_create_engine(play, &configuration->settings);
 		if (!play->engine || engine_apply(play->engine, configuration, play->now) != 0)
 			play_fail(play, "no memory");
 		else
-			set_links(play, 7);
+			play_set_links(play, 7);
+		if (play->engine && play->survive &&
+		    engine_recover(play->engine, play->now, &(struct engine_recovery){ 0 }) != 0)
+			play_fail(play, "no memory");
 		if (play->engine)
 			engine_set_oracle(play->engine, &(struct oracle){ .route_interface = play_route });
 	}
@@ -359,6 +367,8 @@ const char *play_run(struct play *play, const uint8_t *data, size_t size)
 	if (!play->failure)
 		play_fail(play, invariants_check_ports(play->engine));
 	engine_destroy(play->engine);
+	free(play->storage);
+	play->storage = NULL;
 	for (size_t i = 0; i < play->configuration_count; i++)
 		configuration_destroy(play->configurations[i]);
 	return play->failure;

@@ -48,6 +48,8 @@ struct play_memory {
  *	play_run()
  * @plain: no port is held, overloaded or mapped one to one; set before play_run(). Of these the
  *	allocator keeps notes of its own, which a question may bring up to date
+ * @survive: the engine's sessions are in memory that outlives it, and once in a while it is
+ *	replaced by another one; set before play_run()
  * @digest: of everything that was decided: two runs that differ in @explain only agree in it
  * @expected: the answer for the packet on its way, while @expects
  * @failure: what is wrong; NULL while nothing is
@@ -62,7 +64,9 @@ struct play {
 	size_t configuration_count;
 	struct mono now;
 	bool leaks_count;
-	bool explain, plain, expects;
+	bool explain, plain, expects, survive;
+	void *storage;
+	uint8_t links; /* as set_links() was told */
 	uint64_t digest, compared;
 	struct explanation expected;
 	const char *failure;
@@ -70,7 +74,7 @@ struct play {
 	struct play_memory memory[PLAY_MEMORY];
 	unsigned int memory_next;
 	struct play_packet held_up[PLAY_HELD_UP];
-	uint64_t steps, accepted, rewritten;
+	uint64_t steps, accepted, rewritten, survived;
 };
 
 /**
@@ -107,6 +111,9 @@ bool play_is_inside(const struct address *address);
 bool play_is_own(const struct address *address);
 /* The interface behind which it lies; as struct oracle asks. */
 uint32_t play_route(void *context, const struct address *address, uint32_t via_interface, uint32_t mark);
+
+/* Hands over interfaces and addresses; bits say which there are. */
+void play_set_links(struct play *play, uint8_t present);
 
 void play_fail(struct play *play, const char *sentence);
 

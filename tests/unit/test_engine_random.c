@@ -14,6 +14,31 @@
 #define STEPS_DEFAULT 100000
 #define PLAY_SIZE 6000
 
+static void test_plays_that_survive(void **state)
+{
+	static struct play play = { .survive = true };
+	static uint8_t script[PLAY_SIZE];
+	const char *wanted = getenv("STEPS");
+	uint64_t limit = wanted ? strtoull(wanted, NULL, 0) : STEPS_DEFAULT;
+	uint64_t seed = wire_seed(), random = seed, steps = 0, survived = 0;
+
+	(void)state;
+	while (steps < limit) {
+		const char *wrong;
+
+		for (size_t i = 0; i < sizeof(script); i++)
+			script[i] = (uint8_t)(wire_random(&random) >> 32);
+		wrong = play_run(&play, script, sizeof(script));
+		steps += play.steps;
+		survived += play.survived;
+		if (wrong)
+			fail_msg("SEED=%llu, step %llu: %s", (unsigned long long)seed, (unsigned long long)steps,
+				 wrong);
+	}
+	print_message("%llu steps, %llu sessions survived\n", (unsigned long long)steps, (unsigned long long)survived);
+	assert_true(survived > steps / 100);
+}
+
 static void test_plays(void **state)
 {
 	static struct play play;
@@ -44,7 +69,7 @@ static void test_plays(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_plays) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_plays), cmocka_unit_test(test_plays_that_survive) };
 
 	return cmocka_run_group_tests_name("engine_random", tests, NULL, NULL);
 }
