@@ -31,6 +31,7 @@
 void engine_set_fastpath(struct engine *engine, const struct engine_fastpath *fastpath)
 {
 	engine->fastpath = fastpath ? *fastpath : (struct engine_fastpath){ 0 };
+	identifications_share(&engine->identifications, engine->fastpath.identifications);
 }
 
 static struct fastpath_slot *slot_of(const struct engine *engine, uint32_t index)
@@ -99,6 +100,10 @@ bool engine_lend(struct engine *engine, struct session_handle handle, struct eng
 	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
 		flow->arrives[way] = table_tuple(&engine->table, session, way);
 		flow->leaves[way] = table_translated(&engine->table, session, way);
+		flow->identification[way] =
+		    address_equal(&flow->arrives[way].source.address, &flow->leaves[way].source.address)
+			? FASTPATH_IDENTIFICATION_KEPT
+			: identification_counter(&engine->identifications, &flow->leaves[way]);
 	}
 	track_lend(session_protocol(session), &session->track, slot_of(engine, index));
 	session->flags |= SESSION_LENT;

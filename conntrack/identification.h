@@ -13,16 +13,26 @@
 #ifndef SLUICE_CONNTRACK_IDENTIFICATION_H
 #define SLUICE_CONNTRACK_IDENTIFICATION_H
 
+#include "sluice/fastpath.h"
 #include "sluice/packet.h"
 
-#define IDENTIFICATION_COUNTERS 2048
-
+/**
+ * struct identifications
+ * @next: what the next packet gets: @own, or memory that the fast path counts on in, too
+ */
 struct identifications {
 	uint64_t key[2];
-	uint16_t next[IDENTIFICATION_COUNTERS];
+	uint64_t *next;
+	uint64_t own[FASTPATH_IDENTIFICATIONS];
 };
 
 void identifications_init(struct identifications *identifications, const uint64_t key[2]);
+
+/* Goes on counting in @shared, or, when that is NULL, by itself. */
+void identifications_share(struct identifications *identifications, uint64_t *shared);
+
+/* The counter for what leaves as @tuple, by its addresses and protocol. */
+uint32_t identification_counter(const struct identifications *identifications, const struct tuple *tuple);
 
 /**
  * identification_renew() - number a packet whose source was translated

@@ -30,6 +30,7 @@
 #include "sluice/fastpath.h"
 
 #define INTERFACE_LIMIT 256
+#define IDENTIFICATIONS_SIZE (FASTPATH_IDENTIFICATIONS * sizeof(uint64_t))
 /* enum bpf_attach_type; headers before Linux 6.6 do not name it. */
 #define ATTACH_TCX_INGRESS 46
 
@@ -45,6 +46,7 @@ struct fastpath {
 	struct fastpath_bpf *program;
 	struct fastpath_slot *slots;
 	size_t slots_size;
+	uint64_t *identifications;
 	bool clsact;
 	uint64_t failed;
 	size_t attached;
@@ -158,7 +160,11 @@ static int load(struct fastpath *fastpath, uint32_t capacity)
 	fastpath->slots_size = (size_t)capacity * sizeof(*fastpath->slots);
 	fastpath->slots =
 	    mmap(NULL, fastpath->slots_size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(program->maps.slots), 0);
-	return fastpath->slots == MAP_FAILED ? -errno : 0;
+	if (fastpath->slots == MAP_FAILED)
+		return -errno;
+	fastpath->identifications = mmap(NULL, IDENTIFICATIONS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+					 bpf_map__fd(program->maps.identifications), 0);
+	return fastpath->identifications == MAP_FAILED ? -errno : 0;
 }
 
 int fastpath_create(uint32_t capacity, struct fastpath **fastpath, const char **message)
@@ -170,6 +176,7 @@ int fastpath_create(uint32_t capacity, struct fastpath **fastpath, const char **
 	if (!made)
 		return -ENOMEM;
 	made->slots = MAP_FAILED;
+	made->identifications = MAP_FAILED;
 	libbpf_set_print(print_libbpf);
 	error = load(made, capacity);
 	if (error) {
@@ -188,6 +195,8 @@ void fastpath_destroy(struct fastpath *fastpath)
 	fastpath_forget_interfaces(fastpath);
 	if (fastpath->slots != MAP_FAILED)
 		munmap(fastpath->slots, fastpath->slots_size);
+	if (fastpath->identifications != MAP_FAILED)
+		munmap(fastpath->identifications, IDENTIFICATIONS_SIZE);
 	fastpath_bpf__destroy(fastpath->program);
 	free(fastpath);
 }
@@ -265,9 +274,9 @@ static struct flow flow_of(uint32_t slot, unsigned int way, const struct tuple *
 }
 
 static int put4(const struct fastpath *fastpath, const struct flow *flow, const struct tuple *arrives,
-		const struct tuple *leaves, uint32_t interface, const struct address *next_hop)
+		const struct tuple *leaves, uint32_t interface, const struct address *next_hop, uint32_t identification)
 {
-	struct flow4 value = { .flow = *flow };
+	struct flow4 value = { .flow = *flow, .identification = identification };
 	struct flow_key4 key;
 
 	key4(&key, arrives, interface);
@@ -313,7 +322,12 @@ static void recall(void *context, uint32_t index, const struct tuple arrives[2])
 
 struct engine_fastpath fastpath_for_engine(struct fastpath *fastpath)
 {
-	return (struct engine_fastpath){ .context = fastpath, .slots = fastpath->slots, .recall = recall };
+	return (struct engine_fastpath){
+		.context = fastpath,
+		.slots = fastpath->slots,
+		.identifications = fastpath->identifications,
+		.recall = recall,
+	};
 }
 
 /* ------------------------------------------------------------------ installing */
@@ -340,7 +354,8 @@ static bool put_direction(struct fastpath *fastpath, uint32_t slot, unsigned int
 	value = flow_of(slot, way, arrives, leaves, route, mtu);
 	fastpath->slots[slot].side[way].interface = interface;
 	if (address_is_ipv4(&arrives->source.address))
-		return put4(fastpath, &value, arrives, leaves, interface, &route->next_hop) == 0;
+		return put4(fastpath, &value, arrives, leaves, interface, &route->next_hop,
+			    flow->identification[way]) == 0;
 	return put6(fastpath, &value, arrives, leaves, interface, &route->next_hop) == 0;
 }
 

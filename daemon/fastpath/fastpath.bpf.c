@@ -35,6 +35,7 @@
 #define FAMILY_IPV4 2		  /* AF_INET */
 #define FAMILY_IPV6 10		  /* AF_INET6 */
 #define OFFSET_IP ETH_HLEN
+#define IP_DF 0x4000
 
 /* The daemon sets all sizes before it loads the program. */
 struct {
@@ -60,6 +61,14 @@ struct {
 	__type(value, struct fastpath_slot);
 	__uint(max_entries, 1);
 } slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+	__uint(max_entries, FASTPATH_IDENTIFICATIONS);
+} identifications SEC(".maps");
 
 /* -------------------------------------------------------------------- window */
 
@@ -268,6 +277,22 @@ static __always_inline uint16_t header_sum(const struct iphdr *ip)
 
 /* ---------------------------------------------------------------------- IPv4 */
 
+/*
+ * What may be fragmented and has another source now is numbered anew: see
+ * conntrack/identification.h. Its header's checksum is made after this.
+ */
+static __always_inline void renew_identification(struct iphdr *ip, const struct flow4 *flow, uint32_t segments)
+{
+	uint32_t counter = flow->identification;
+	uint64_t *next;
+
+	if (counter == FASTPATH_IDENTIFICATION_KEPT || ip->frag_off & bpf_htons(IP_DF))
+		return;
+	next = bpf_map_lookup_elem(&identifications, &counter);
+	if (next)
+		ip->id = bpf_htons((uint16_t)__sync_fetch_and_add(next, segments));
+}
+
 static __always_inline int forward4(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
@@ -301,6 +326,7 @@ static __always_inline int forward4(struct __sk_buff *skb)
 	ip = data + OFFSET_IP;
 	if ((void *)(ip + 1) + 4 > end)
 		return TC_ACT_SHOT; /* was there a moment ago */
+	renew_identification(ip, found, skb->gso_segs ? skb->gso_segs : 1);
 	ip->ttl--;
 	ip->saddr = found->source;
 	ip->daddr = found->destination;

@@ -43,9 +43,11 @@ struct flow {
 	uint16_t source_port, destination_port;
 };
 
+/* @identification: counter for packets that may be fragmented, FASTPATH_IDENTIFICATION_KEPT: none */
 struct flow4 {
 	struct flow flow;
 	uint32_t source, destination, next_hop;
+	uint32_t identification;
 };
 
 struct flow6 {

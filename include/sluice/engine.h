@@ -83,12 +83,14 @@ void engine_set_oracle(struct engine *engine, const struct oracle *oracle);
 /**
  * struct engine_fastpath - what forwards established sessions without asking us
  * @slots: one for each session of the capacity, shared with whatever does the forwarding
+ * @identifications: FASTPATH_IDENTIFICATIONS counters, shared likewise
  * @recall: forget session @index, whose packets arrive as @arrives. When it returns
  *	nothing passes there any more
  */
 struct engine_fastpath {
 	void *context;
 	struct fastpath_slot *slots;
+	uint64_t *identifications;
 	void (*recall)(void *context, uint32_t index, const struct tuple arrives[2]);
 };
 
@@ -98,9 +100,11 @@ void engine_set_fastpath(struct engine *engine, const struct engine_fastpath *fa
 /**
  * struct engine_flow - a session that EFFECT_INSTALL offers
  * @arrives, @leaves: a packet of either direction, before and after translation
+ * @identification: the counter of its packets, or FASTPATH_IDENTIFICATION_KEPT
  */
 struct engine_flow {
 	struct tuple arrives[2], leaves[2];
+	uint32_t identification[2];
 };
 
 /**

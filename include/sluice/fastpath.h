@@ -16,6 +16,11 @@
 
 #define FASTPATH_SACK(direction) (1u << (direction)) /* that side may send SACK blocks */
 
+/* Counters for the identification of IPv4 packets that may be fragmented; the low 16 bits count. */
+#define FASTPATH_IDENTIFICATIONS 2048u
+/* No such counter: the packets keep theirs. */
+#define FASTPATH_IDENTIFICATION_KEPT UINT32_MAX
+
 /* As in conntrack/track_protocol.h: how far back a late duplicate may lie. */
 #define FASTPATH_LOOKBACK_LEAST 66000u
 #define FASTPATH_LOOKBACK_MOST (1u << 29)

@@ -207,3 +207,25 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	run ! stream client 198.51.100.2 7 1 0 42007
 	[[ -z "$(in_gateway bpftool net show 2>/dev/null | grep sluice_fastpath)" ]]
 }
+
+@test "RFC7857-10 two hosts' packets that may be fragmented are numbered from one counter, there too" {
+	restart
+	cat >"$WORK/numbered.py" <<-'PYTHON'
+	import socket, sys
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: never, so DF is clear
+	s.settimeout(2)
+	s.bind(('', int(sys.argv[1])))
+	for _ in range(60):
+	    s.sendto(b'hello\n', ('198.51.100.2', 7))
+	    s.recv(100)
+	PYTHON
+	capture_start numbered server 'udp dst port 7'
+	inside client "$PYTHON" "$WORK/numbered.py" 42020 &
+	inside client2 "$PYTHON" "$WORK/numbered.py" 42021
+	wait
+	[[ $(of_session 42020 .fastpath) == true && $(of_session 42021 .fastpath) == true ]]
+	[[ $(capture_count numbered) -eq 120 ]]
+	# No number twice: they come from one counter, whoever sends and whoever forwards.
+	[[ $(tcpdump -n -v -r "$WORK/numbered.pcap" 2>/dev/null | grep -o 'id [0-9]*,' | sort | uniq -d | wc -l) -eq 0 ]]
+}
