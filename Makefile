@@ -104,7 +104,7 @@ $(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
 
-$(BUILD)/tests/bench/flood: $(BUILD)/tests/bench/flood.o
+$(BUILD)/tests/bench/flood $(BUILD)/tests/bench/synflood: %: %.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BUILD)/libsluice.a
@@ -146,7 +146,8 @@ demo: deps
 	@BUILD=$(BUILD) tests/demo
 
 bench: deps
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/bench_sessions $(BUILD)/tests/bench/bench_witness
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/bench_sessions $(BUILD)/tests/bench/bench_table \
+		$(BUILD)/tests/bench/bench_witness
 	@BUILD=$(BUILD) tests/bench/run
 
 # lab-list names the scenarios; with KEEP=1 one stays up until lab-end.

@@ -10,6 +10,11 @@
  */
 #include "conntrack/engine_private.h"
 
+/* Of the table, for management and the router itself: so that a full one locks nobody out who could help. */
+#define RESERVE_SHARE 100
+#define RESERVE_LEAST 64u
+#define RESERVE_FROM 1024u
+
 static bool is_expendable(unsigned int list)
 {
 	static const bool expendable[LIST_COUNT] = {
@@ -145,16 +150,46 @@ bool admit_could_evict(const struct engine *engine)
 		rank_first(&engine->sources.expendable) != RANK_NONE);
 }
 
+uint32_t admit_reserve(uint32_t capacity)
+{
+	uint32_t share = capacity / RESERVE_SHARE;
+
+	if (capacity < RESERVE_FROM)
+		return 0;
+	return share < RESERVE_LEAST ? RESERVE_LEAST : share;
+}
+
+uint32_t admit_room(const struct engine *engine)
+{
+	return engine->table.capacity - admit_reserve(engine->table.capacity);
+}
+
+/* How full the table may become by such a session. */
+static uint32_t limit_for(const struct passage *passage)
+{
+	const struct settings *settings = &passage->engine->settings;
+	uint32_t capacity = passage->engine->table.capacity, reserve = admit_reserve(capacity);
+	const struct link *link = passage->context.iif;
+
+	for (unsigned int i = 0; link && i < settings->management_count; i++)
+		if (link_name_matches(settings->management[i], link->name))
+			return capacity;
+	/* Anybody may send to the router: that must not use up what is left for management. */
+	if (passage->meta->hook == HOOK_INPUT || passage->meta->hook == HOOK_OUTPUT)
+		return capacity - reserve / 2;
+	return admit_room(passage->engine);
+}
+
 enum reason admit(struct passage *passage, uint32_t *index)
 {
 	struct engine *engine = passage->engine;
+	struct table *table = &engine->table;
 
 	*index = SESSION_NONE;
 	if (is_over_quota(passage))
 		return REASON_SOURCE_QUOTA;
-	*index = table_reserve(&engine->table, passage->now);
-	if (*index == SESSION_NONE && !passage->trace && engine->settings.table_full == TABLE_FULL_EVICT &&
-	    evict_one(engine))
-		*index = table_reserve(&engine->table, passage->now);
+	if (table->confirmed + table->lists[LIST_UNCONFIRMED].count < limit_for(passage) ||
+	    (!passage->trace && engine->settings.table_full == TABLE_FULL_EVICT && evict_one(engine)))
+		*index = table_reserve(table, passage->now);
 	return *index == SESSION_NONE ? REASON_TABLE_FULL : REASON_NONE;
 }

@@ -140,7 +140,7 @@ static void attach(struct effect *effect, const struct refusal_note *note, enum 
 static void update_table(struct engine *engine, struct mono now)
 {
 	struct snapshot_pressure pressure =
-	    pressure_snapshot(&engine->pressure, engine->table.confirmed, engine->table.capacity);
+	    pressure_snapshot(&engine->pressure, engine->table.confirmed, admit_room(engine));
 	uint32_t source = rank_first(&engine->sources.sessions);
 	struct sentence sentence;
 	struct effect *effect;

@@ -310,6 +310,15 @@ enum reason admit(struct passage *passage, uint32_t *index);
 /* With no room left, is there a session that would be given up for a new one? */
 bool admit_could_evict(const struct engine *engine);
 
+/*
+ * Slots that only sessions from management interfaces can take, and half of them also those of
+ * the router itself: a hundredth of the table, 64 at least; none in a table below 1024.
+ */
+uint32_t admit_reserve(uint32_t capacity);
+
+/* Slots for everybody: with so many sessions the table is full. */
+uint32_t admit_room(const struct engine *engine);
+
 /* A confirmed session counts for its source and destination until it ends. */
 void admit_count(struct engine *engine, uint32_t index);
 void admit_uncount(struct engine *engine, uint32_t index);

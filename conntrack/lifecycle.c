@@ -288,9 +288,10 @@ uint32_t engine_timeout_ticks(const struct engine *engine, unsigned int list)
 	ticks = (uint64_t)engine->settings.timeout_s[list] * a_second;
 	if (!is_adaptive(list) || engine->pressure.level == PRESSURE_NORMAL || ticks <= least)
 		return (uint32_t)ticks;
-	full = engine->table.capacity;
+	full = admit_room(engine);
 	start = full * ADAPTIVE_START_PERCENT / 100;
 	used = engine->table.confirmed < start ? start : engine->table.confirmed;
+	used = used > full ? full : used;
 	return (uint32_t)(least + (ticks - least) * (full - used) / (full - start + 1));
 }
 
@@ -338,7 +339,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	enter_answer_held(engine, now);
 	witness_tick(engine, budget);
 	pathwatch_search(engine, now);
-	pressure_update(&engine->pressure, engine->table.confirmed, engine->table.capacity);
+	pressure_update(&engine->pressure, engine->table.confirmed, admit_room(engine));
 	if (mono_ms_between(engine->pressure.sampled_at, now) >= SAMPLE_MS) {
 		pressure_sample(&engine->pressure, engine->table.confirmed, now);
 		pools_sample(mappings_pools(engine->mappings), now);

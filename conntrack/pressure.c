@@ -56,7 +56,7 @@ struct snapshot_pressure pressure_snapshot(const struct pressure *pressure, uint
 {
 	struct snapshot_pressure snapshot = {
 		.level = pressure->level,
-		.fill = capacity ? (double)used / (double)capacity : 1.0,
+		.fill = used < capacity ? (double)used / (double)capacity : 1.0,
 		.rate = pressure->rate,
 		.seconds_to_full = -1.0,
 	};

@@ -54,7 +54,7 @@ void snapshot_status(const struct engine *engine, struct snapshot_status *status
 			.evicted = counters->evicted,
 			.bytes_each = bytes_each(engine),
 		},
-		.pressure = pressure_snapshot(&engine->pressure, engine->table.confirmed, engine->table.capacity),
+		.pressure = pressure_snapshot(&engine->pressure, engine->table.confirmed, admit_room(engine)),
 		.packets = { counters->received, counters->accepted, counters->dropped, counters->rewritten,
 			     counters->truncated },
 		.icmp = { counters->icmp_translated, counters->icmp_unmatched, counters->icmp_invalid,

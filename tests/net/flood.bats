@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One source opens all it can, at the highest rate the machine makes, and the table is full: others go on.
+
+bats_require_minimum_version 1.5.0
+source "$BATS_TEST_DIRNAME/lib.sh"
+
+CAPACITY=8192
+SECONDS_FLOODED=40 # stopped when all is shown
+
+setup_file() {
+	make -s -C "$ROOT" BUILD="$BUILD" "$BUILD/tests/bench/synflood" >/dev/null
+	topology_up
+	mkdir -p "$WORK/www"
+	head -c 60000000 /dev/urandom >"$WORK/www/big"
+	nginx_start server
+	# What is flooded is a port that says nothing: neither SYN-ACK nor RST.
+	in_server nft 'table inet quiet { chain input { type filter hook input priority 0; tcp dport 9 drop; }; }'
+}
+
+teardown_file() { topology_down; }
+
+teardown() {
+	explain
+	gateway_stop
+}
+
+# 1000 connections, 100 at a time; prints how many there were, the median's and the slowest's seconds.
+connect_1000() {
+	in_client "$PYTHON" - <<-'CONNECT'
+	import socket, time
+	from concurrent.futures import ThreadPoolExecutor
+	def connect(_):
+	    begin = time.monotonic()
+	    try:
+	        socket.create_connection(("198.51.100.2", 80), timeout=20).close()
+	    except OSError:
+	        return None
+	    return time.monotonic() - begin
+	with ThreadPoolExecutor(100) as pool:
+	    taken = list(pool.map(connect, range(1000)))
+	good = sorted(t for t in taken if t is not None)
+	print(len(good), f"{good[len(good) // 2]:.3f} {good[-1]:.3f}")
+	CONNECT
+}
+
+flood_start() {
+	local mac
+	mac=$(ip -n "$NS-gateway" -j link show lan | jq -r '.[0].address')
+	start flood client2 "$BUILD/tests/bench/synflood" eth0 "$mac" 10.0.0.11 198.51.100.2 9 "$SECONDS_FLOODED"
+}
+
+@test "a SYN flood from one source fills the table: another source's 1,000 connections succeed" {
+	local begin
+	{
+		gateway_block "capacity $CAPACITY" "sessions-per-source 0" "table-full evict"
+		rules_default
+	} >"$WORK/sluice.conf"
+	gateway_launch
+	gateway_await
+	start download client curl -sS --max-time 60 --limit-rate 3M -o "$WORK/copy" http://198.51.100.2/big
+	sleep 0.5
+	flood_start
+	wait_for 5 eval '[[ $(status .sessions.current) -ge $((CAPACITY - CAPACITY / 100 - 64)) ]]'
+	begin=$(date +%s%N)
+	control status >/dev/null
+	echo "# status took $((($(date +%s%N) - begin) / 1000000)) ms" >&3
+	[[ $(($(date +%s%N) - begin)) -lt 1000000000 ]]
+	run -0 connect_1000
+	echo "# connections, median and slowest in seconds: $output" >&3
+	running flood
+	stop flood
+	[[ "$output" == "1000 "* ]]
+	echo "# $(status '"received \(.packets.received), evicted \(.sessions.evicted), lost by the queue \(.queue.dropped)"')" >&3
+	[[ $(status .sessions.evicted) -gt 0 ]]
+	wait_for 40 gone download
+	cmp "$WORK/copy" "$WORK/www/big"
+}
