@@ -16,8 +16,8 @@
 #include "conntrack/engine_private.h"
 
 #define PACKETS 2000000u
-#define PACE_NS 1000u /* simulated time between two packets: a million a second */
-#define TICK_BUDGET 512u
+#define PACE_NS 1000u	 /* simulated time between two packets: a million a second */
+#define TICK_BUDGET 512u /* as often as the daemon ends sessions before it serves packets */
 #define HOSTS_LOG 10
 
 enum shape { SHAPE_PLAIN, SHAPE_NAT, SHAPE_NAT6, SHAPE_COUNT };
@@ -153,8 +153,8 @@ static size_t build(const struct bench *bench, uint32_t i, bool back, uint8_t *b
 
 static void fail(const struct bench *bench, const char *what, enum reason reason)
 {
-	fprintf(stderr, "bench_table: %s, %u sessions: %s: reason %d\n", shape_names[bench->shape], bench->size,
-		what, (int)reason);
+	fprintf(stderr, "bench_table: %s, %u sessions: %s: reason %d\n", shape_names[bench->shape], bench->size, what,
+		(int)reason);
 	exit(1);
 }
 

@@ -65,7 +65,8 @@ static int frame_build(struct frame *frame, char **argument)
 
 	*frame = (struct frame){ .ip = { 0x45, [8] = 64, [9] = IPPROTO_TCP }, .tcp = { [12] = 0x50, [13] = TH_SYN } };
 	if (sscanf(argument[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6 ||
-	    inet_pton(AF_INET, argument[3], frame->ip + 12) != 1 || inet_pton(AF_INET, argument[4], frame->ip + 16) != 1)
+	    inet_pton(AF_INET, argument[3], frame->ip + 12) != 1 ||
+	    inet_pton(AF_INET, argument[4], frame->ip + 16) != 1)
 		return -1;
 	for (int i = 0; i < 6; i++)
 		frame->ethernet.ether_dhost[i] = (uint8_t)mac[i];
