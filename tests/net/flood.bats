@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/lib.sh"
 
 CAPACITY=8192
-SECONDS_FLOODED=40 # stopped when all is shown
+SECONDS_FLOODED=150 # stopped when all is shown
 
 setup_file() {
 	make -s -C "$ROOT" BUILD="$BUILD" "$BUILD/tests/bench/synflood" >/dev/null
