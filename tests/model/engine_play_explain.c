@@ -23,6 +23,8 @@ static bool is_first(const struct packet *parsed)
 	}
 }
 
+#define EXPIRE_ALL 65536
+
 void play_explain(struct play *play, const struct play_packet *packet)
 {
 	struct question question = { .iif = packet->iif, .oif = 0 };
@@ -30,6 +32,12 @@ void play_explain(struct play *play, const struct play_packet *packet)
 	uint8_t copy[PLAY_PACKET];
 
 	play->expects = false;
+	/*
+	 * Ports whose rest is over come back a few at each allocation: with many of them due, the
+	 * packet would find more than the question did.
+	 */
+	while ((play->explain || play->plain) && engine_tick(play->engine, play->now, EXPIRE_ALL))
+		;
 	memcpy(copy, packet->bytes, packet->length);
 	if (!play->explain || packet_parse(&parsed, copy, packet->length) != REASON_NONE ||
 	    packet_is_icmp_error(&parsed))
