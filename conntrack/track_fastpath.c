@@ -33,6 +33,14 @@ static uint32_t window_bytes(const struct tcp_side *side)
 	return (uint32_t)side->maxwin << side->scale;
 }
 
+/* Two that come at once are two that differ, or differ in direction: then neither is a repetition. */
+static void share_last(const struct track_tcp *tcp, struct fastpath_slot *slot)
+{
+	uint32_t last = (uint32_t)tcp->last_packet << 8 | (uint32_t)tcp->repeats << 1 | tcp->last_direction;
+
+	__atomic_store_n(&slot->last_packet, last, __ATOMIC_RELAXED);
+}
+
 void track_lend(uint8_t protocol, const union track *track, struct fastpath_slot *slot)
 {
 	const struct track_tcp *tcp = &track->tcp;
@@ -50,7 +58,7 @@ void track_lend(uint8_t protocol, const union track *track, struct fastpath_slot
 		};
 		slot->flags |= tcp->side[i].flags & TCP_SIDE_SACK ? FASTPATH_SACK(i) : 0;
 	}
-	slot->last_packet = (uint32_t)tcp->last_packet << 8 | (uint32_t)tcp->repeats << 1 | tcp->last_direction;
+	share_last(tcp, slot);
 	slot->last_window = 1;
 }
 
@@ -80,6 +88,7 @@ void track_share(uint8_t protocol, const union track *track, struct fastpath_slo
 		advance_shared(&slot->side[i].maxack, tcp->side[i].maxack);
 		advance_shared(&slot->side[i].maxwin, window_bytes(&tcp->side[i]));
 	}
+	share_last(tcp, slot);
 }
 
 static void regain_side(struct tcp_side *side, const struct fastpath_side *shared)

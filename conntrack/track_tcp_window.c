@@ -342,8 +342,8 @@ static void update_sent(struct tcp_side *sender, const struct tcp_side *receiver
 		/* Data beyond a FIN: then that FIN was not the endpoint's. */
 		sender->flags &= (uint8_t)~TCP_SIDE_FIN;
 		sender->end = end;
-		if (segment->length || fin)
-			sender->flags |= TCP_SIDE_UNACKED;
+		/* Without data too: what came before it went by elsewhere, or was lost on the way here. */
+		sender->flags |= TCP_SIDE_UNACKED;
 	}
 	if (fin && end == sender->end)
 		sender->flags |= TCP_SIDE_FIN;
