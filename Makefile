@@ -29,7 +29,11 @@ DAEMON_OBJ:= $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/sluiced.c $(UNUSED)
 CTL_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/ctl/*.c))
 MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
 UNIT_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/rules/test_*.c tests/replay/test_*.c))
-SHELL_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/daemon/test_*.c))
+# These run the fast path's program in the kernel.
+FASTPATH_BIN := $(if $(filter 0,$(FASTPATH)),,$(patsubst %.c,$(BUILD)/%,$(wildcard tests/daemon/test_fastpath_*.c)))
+FASTPATH_OBJ := $(BUILD)/tests/daemon/fastpath_run.o $(BUILD)/tests/daemon/fastpath_stage.o
+SHELL_BIN := $(filter-out $(BUILD)/tests/daemon/test_fastpath_%,$(patsubst %.c,$(BUILD)/%,$(wildcard tests/daemon/test_*.c))) \
+	$(FASTPATH_BIN)
 FUZZ_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard include/sluice/*.h conntrack/*.[ch] rules/*.[ch] daemon/*.[ch] daemon/ctl/*.[ch] tests/*/*.[ch])
 
@@ -82,6 +86,8 @@ $(BUILD)/daemon/fastpath/fastpath.skel.h: $(BUILD)/daemon/fastpath/fastpath.bpf.
 
 $(BUILD)/daemon/fastpath.o: $(BUILD)/daemon/fastpath/fastpath.skel.h
 $(BUILD)/daemon/fastpath.o: PKG_CFLAGS += -I$(BUILD)
+$(BUILD)/tests/daemon/fastpath_run.o: $(BUILD)/daemon/fastpath/fastpath.skel.h
+$(BUILD)/tests/daemon/fastpath_run.o: ALL_CFLAGS += -I$(BUILD)
 
 # What flex and bison write is not ours to warn about.
 $(BUILD)/rules/grammar.tab.c $(BUILD)/rules/grammar.tab.h &: rules/grammar.y
@@ -98,6 +104,7 @@ $(BUILD)/rules/%.o: $(BUILD)/rules/%.c $(BUILD)/rules/grammar.tab.h $(FLAGS)
 $(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
 
+$(FASTPATH_BIN): $(FASTPATH_OBJ)
 $(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
