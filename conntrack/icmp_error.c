@@ -5,6 +5,8 @@
 #include "conntrack/icmp_error.h"
 #include "conntrack/parse.h"
 
+#define TCP_DATA_OFFSET 12 /* the byte that holds it */
+
 /*
  * Each change within the quote adds its delta twice: to the quoted checksum that
  * covers it, and to the error's own, which covers all of the quote, those checksum
@@ -102,8 +104,9 @@ static uint64_t quote_ports(uint8_t *l4, const struct tuple *to)
 }
 
 /*
- * Is the quoted transport's checksum field there, and one that can be followed? Zeros
- * where TCP's should be are most likely RFC 4884's padding behind a shorter quote.
+ * Is the quoted transport's checksum field there, and one that can be followed? Behind a
+ * shorter quote there may be RFC 4884's padding: zeros, which no TCP header has for its data
+ * offset. The checksum alone tells nothing: one in 65,536 is zero.
  */
 static bool checksum_quoted(const uint8_t *l4, uint32_t length, uint8_t protocol)
 {
@@ -111,7 +114,7 @@ static bool checksum_quoted(const uint8_t *l4, uint32_t length, uint8_t protocol
 
 	if (field < 0 || protocol == PROTOCOL_SCTP || (uint32_t)field + 2 > length)
 		return false;
-	return protocol != PROTOCOL_TCP || checksum_load16(l4 + field) != 0;
+	return protocol != PROTOCOL_TCP || l4[TCP_DATA_OFFSET] != 0;
 }
 
 /* Return: the delta of all changed bytes of the quoted transport header. */

@@ -235,6 +235,25 @@ static enum reason parse_dccp(struct packet *packet, const uint8_t *l4)
 	return REASON_NONE;
 }
 
+/* The least that a transport header takes; 0: not one that sluice reads. */
+static uint32_t header_minimum(uint8_t protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_TCP:
+		return 20;
+	case PROTOCOL_UDP:
+	case PROTOCOL_UDPLITE:
+	case PROTOCOL_ICMP:
+	case PROTOCOL_ICMPV6:
+		return 8;
+	case PROTOCOL_SCTP:
+	case PROTOCOL_DCCP:
+		return 12;
+	default:
+		return 0;
+	}
+}
+
 /* The part of an error that is quoted packet: RFC 4884 puts extensions behind it. */
 static size_t quoted_bytes(const struct packet *packet, const uint8_t *l4)
 {
@@ -313,6 +332,9 @@ static enum reason parse_quote(struct packet *packet, const uint8_t *l4)
 	quote->l4_length = (uint32_t)cursor_left(&cursor);
 	if (quote->fragment)
 		return REASON_NONE;
+	/* A packet that had less is quoted whole; nothing of a protocol without ports is looked for there. */
+	if (!header_minimum(quote->tuple.protocol))
+		return REASON_NONE;
 	transport = cursor_take(&cursor, QUOTED_TRANSPORT);
 	if (!transport)
 		return REASON_ICMP_INVALID;
@@ -369,25 +391,6 @@ static enum reason parse_icmp(struct packet *packet, const uint8_t *l4)
 		 icmp->code == ICMP4_CODE_FRAGMENTATION_NEEDED)
 		icmp->mtu = host16(l4 + 6);
 	return parse_quote(packet, l4);
-}
-
-/* The least that a transport header takes; 0: not one that sluice reads. */
-static uint32_t header_minimum(uint8_t protocol)
-{
-	switch (protocol) {
-	case PROTOCOL_TCP:
-		return 20;
-	case PROTOCOL_UDP:
-	case PROTOCOL_UDPLITE:
-	case PROTOCOL_ICMP:
-	case PROTOCOL_ICMPV6:
-		return 8;
-	case PROTOCOL_SCTP:
-	case PROTOCOL_DCCP:
-		return 12;
-	default:
-		return 0;
-	}
 }
 
 static enum reason parse_transport(struct packet *packet)

@@ -130,8 +130,6 @@ static void error_quotes(void **unused)
 		}
 		assert_int_equal(length, wire.length + headers < limit ? wire.length + headers : limit);
 		assert_memory_equal(buffer + headers, wire.bytes, length - headers);
-		if (about.l4_length < 8) /* too little to tell a session by: the parser refuses what it quotes */
-			continue;
 		packet = composed(length);
 		assert_int_equal(packet.icmp.type, type);
 		assert_int_equal(packet.icmp.code, code);
@@ -143,6 +141,30 @@ static void error_quotes(void **unused)
 		assert_int_equal(packet.icmp.mtu, 0);
 		assert_int_equal(buffer[headers - 4] | buffer[headers - 3] | buffer[headers - 2] | buffer[headers - 1],
 				 0);
+	}
+}
+
+/* Less than 8 bytes behind the IP header: the error has all there is, and can be read. */
+static void error_about_little(void **unused)
+{
+	uint64_t state = seed;
+
+	(void)unused;
+	for (size_t cut = 0; cut <= 8; cut++) {
+		struct address from = wire_address("192.0.2.1");
+		struct wire_shape shape = { .tuple = wire_random_tuple(&state, FAMILY_IPV4, PROTOCOL_GRE) };
+		struct packet about, packet;
+
+		shape.tuple.source.address = wire_address("10.0.0.2");
+		shape.tuple.destination.address = wire_address("198.51.100.9");
+		wire_build(&wire, &shape, &state);
+		wire.length -= cut;
+		wire.bytes[3] = (uint8_t)wire.length;
+		wire_seal_ipv4(wire.bytes, wire.length);
+		assert_int_equal(packet_parse(&about, wire.bytes, wire.length), REASON_NONE);
+		packet = composed(compose_icmp_error(&about, &from, 3, 13, 0, buffer, sizeof(buffer)));
+		assert_int_equal(packet.icmp.quote.l4_length, 8 - cut);
+		assert_true(tuple_equal(&packet.icmp.quote.tuple, &about.tuple));
 	}
 }
 
@@ -249,6 +271,7 @@ int main(void)
 		cmocka_unit_test(reset_answers),	cmocka_unit_test(reset_stays_silent),
 		cmocka_unit_test(error_quotes),		cmocka_unit_test(error_with_mtu),
 		cmocka_unit_test(error_in_little_room), cmocka_unit_test(error_stays_silent),
+		cmocka_unit_test(error_about_little),
 	};
 
 	seed = wire_seed();

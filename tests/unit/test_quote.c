@@ -96,6 +96,12 @@ static void quotes_broken(void **unused)
 	}
 	quote(FAMILY_IPV4, PROTOCOL_TCP, 27);
 	expect(REASON_ICMP_INVALID);
+	quote(FAMILY_IPV4, PROTOCOL_GRE, 20); /* of a packet that had no more */
+	expect(REASON_NONE);
+	quote(FAMILY_IPV4, PROTOCOL_GRE, 19);
+	expect(REASON_ICMP_INVALID);
+	quote(FAMILY_IPV6, PROTOCOL_ESP, 43);
+	expect(REASON_NONE);
 	quote(FAMILY_IPV6, PROTOCOL_TCP, 47);
 	expect(REASON_ICMP_INVALID);
 	quote(FAMILY_IPV6, PROTOCOL_TCP, 48);
