@@ -83,6 +83,17 @@ static void begin_search(struct search *search, struct mappings *mappings, const
 						   &request->address_first, &request->address_last);
 }
 
+/* The port of a draft that came to nothing: the pool has it again, and the destination that it was taken for. */
+static void give_back(struct search *search)
+{
+	struct mappings *mappings = search->mappings;
+	const struct endpoint *external = &search->draft.external;
+	uint32_t pool = pools_lookup(&mappings->pools, &external->address, search->request->protocol);
+
+	pools_release(&mappings->pools, pool, be16_to_host(external->port));
+	destinations_freed(&mappings->destinations, pool, &search->request->peer, be16_to_host(external->port));
+}
+
 static uint32_t make(struct search *search, enum reason *reason)
 {
 	struct mappings *mappings = search->mappings;
@@ -102,10 +113,7 @@ static uint32_t make(struct search *search, enum reason *reason)
 	if (index == MAPPING_NONE) {
 		/* Too many hosts: give the port back. */
 		if (search->draft.owns_port)
-			pools_release(
-			    &mappings->pools,
-			    pools_lookup(&mappings->pools, &search->draft.external.address, request->protocol),
-			    be16_to_host(search->draft.external.port));
+			give_back(search);
 		*reason = REASON_TABLE_FULL;
 	}
 	return index;

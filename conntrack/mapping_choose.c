@@ -266,12 +266,14 @@ static bool overload_pool(struct search *search, uint32_t pool)
 	struct port_judge judge = { .state = judge_port, .context = search };
 	struct ports_wish wish = wish_of(search);
 	uint32_t crowded = destinations_lookup(&mappings->destinations, pool, &request->peer);
+	bool walked = search->port_last - search->port_first < GUESSES;
 	int32_t port = PORT_NONE;
 
 	search->address = mappings->pools.list[pool].address;
-	if (crowded == DESTINATION_NONE)
+	/* A range that guessing walks needs no allocator, though a wider one may have made it. */
+	if (crowded == DESTINATION_NONE || walked)
 		port = guess_port(search, ports);
-	if (port == PORT_NONE && search->port_last - search->port_first >= GUESSES) {
+	if (port == PORT_NONE && !walked) {
 		crowded = destinations_open(&mappings->destinations, pool, &request->peer);
 		port = destinations_take(&mappings->destinations, crowded, ports, &wish, &judge);
 	}

@@ -86,6 +86,9 @@ static struct mapping_request random_request(struct round *round)
 	}
 	if (request.protocol == PROTOCOL_ESP)
 		request.internal.port = request.peer.port = be16_from_host(0);
+	/* Rules may share an address, but not all of its ports. */
+	if (round->crowded && wire_below(state, 8) == 0)
+		request.port_last = (uint16_t)(request.port_first + wire_below(state, 36));
 	return request;
 }
 
