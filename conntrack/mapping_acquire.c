@@ -161,6 +161,16 @@ bool mapping_is_static(const struct mappings *mappings, uint32_t index)
 	return mappings->list[index].one_to_one;
 }
 
+/* Can no mapping at all have that port? Told by one bit; false where it takes a search. */
+static bool is_untouched(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external)
+{
+	uint32_t pool = protocol_has_ports(protocol) && !mappings->unowned
+			    ? pools_lookup(&mappings->pools, &external->address, protocol)
+			    : POOL_NONE;
+
+	return pool != POOL_NONE && !ports_is_used(&mappings->pools.ports[pool], be16_to_host(external->port));
+}
+
 uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
 			 const struct endpoint *external, enum reason *reason)
 {
@@ -168,7 +178,7 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
 	struct mapping_request exact = *request;
 	struct search search;
 	uint32_t index, pool;
-	bool clash = false;
+	bool clash = false, untouched;
 
 	exact.address_first = exact.address_last = external->address;
 	exact.port_first = exact.port_last = be16_to_host(external->port);
@@ -182,7 +192,9 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
 		return index;
 	}
 	*reason = REASON_TUPLE_CLASH;
-	if (clash || search_judge(&search, external) != PORT_USABLE)
+	untouched = is_untouched(mappings, exact.protocol, external);
+	if (clash || (!untouched && search_judge(&search, external) != PORT_USABLE) ||
+	    (untouched && search_in_use(&search, external)))
 		return MAPPING_NONE;
 	search.draft = (struct mapping_draft){
 		.protocol = exact.protocol,
@@ -194,8 +206,8 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
 		.paired = exact.paired && !address_equal(&request->address_first, &request->address_last),
 	};
 	/* Somebody else's: it was overloaded before. */
-	if (!has_ports ||
-	    mapping_find_external(mappings, exact.protocol, external, exact.behaviour, &exact.peer) != MAPPING_NONE)
+	if (!untouched && (!has_ports || mapping_find_external(mappings, exact.protocol, external, exact.behaviour,
+							       &exact.peer) != MAPPING_NONE))
 		search.draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
 	*reason = REASON_TABLE_FULL;
 	if (!mappings_have_room(mappings))

@@ -8,6 +8,7 @@
 
 #include "sluice/engine.h"
 #include "daemon/loop.h"
+#include "daemon/overrun.h"
 #include "daemon/queue.h"
 
 /* Signals that stop the daemon or make it reload. */
@@ -52,6 +53,7 @@ struct shell {
 	size_t install_count;
 	struct control *control;
 	struct state_file *state;
+	struct overrun overrun;
 	bool replaced;
 	const char *config_path;
 	struct mono started;

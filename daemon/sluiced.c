@@ -171,6 +171,7 @@ static void shell_tick(void *context)
 		effects_drain(shell);
 	}
 	effects_install(shell);
+	overrun_watch(&shell->overrun, shell, loop_now());
 	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
 }
 

@@ -42,7 +42,7 @@ teardown() {
 }
 
 held_start() {
-	start held client "$PYTHON" "$NET/probe.py" tcp 198.51.100.2 7 --hold 60
+	start held client "$PYTHON" "$NET/probe.py" tcp 198.51.100.2 7 --hold 60 --timeout 20
 	wait_for 3 grep -q 198.51.100.1 "$WORK/held.log"
 }
 
