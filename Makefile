@@ -111,8 +111,12 @@ $(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
 
-$(BUILD)/tests/bench/flood $(BUILD)/tests/bench/synflood: %: %.o
+$(BUILD)/tests/bench/flood $(BUILD)/tests/bench/delay $(BUILD)/tests/bench/synflood: %: %.o
 	$(CC) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/reflect.bpf.o: tests/bench/reflect.bpf.c
+	@mkdir -p $(@D)
+	clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -I/usr/include/$(shell gcc -print-multiarch) -c -o $@ $<
 
 $(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^
@@ -152,9 +156,10 @@ demo: deps
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) tests/demo
 
+# QUICK=1: one short round, under two minutes. See tests/bench/run.
+BENCH := flood delay reflect.bpf.o bench_sessions bench_witness bench_table bench_ports
 bench: deps
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/bench_sessions $(BUILD)/tests/bench/bench_table \
-		$(BUILD)/tests/bench/bench_witness
+	@$(MAKE) --no-print-directory -j2 all $(addprefix $(BUILD)/tests/bench/,$(BENCH))
 	@BUILD=$(BUILD) tests/bench/run
 
 # lab-list names the scenarios; with KEEP=1 one stays up until lab-end.

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A sender that outruns a router: one UDP datagram with a correct checksum, again and again,
+ * A sender that outruns a router: UDP datagrams with a correct checksum, again and again,
  * from a packet socket that skips the queueing discipline.
  *
- *	flood INTERFACE NEXT-HOP-MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE [PAYLOAD [FLOWS]]
+ *	flood [-n COUNT] [-r] [-s] [-e] INTERFACE NEXT-HOP-MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE
+ *	      [PAYLOAD[,PAYLOAD...] [FLOWS]]
  *
- * RATE is in packets a second, 0 without limit. With FLOWS each datagram is of another flow,
- * that many in turn: PORTS source ports from SPORT on, then those of the next source address.
- * Prints how many were sent.
+ * RATE is in packets a second, 0 without limit; COUNT ends it before SECONDS have passed. Several
+ * payloads take turns. With FLOWS each datagram is of another flow, that many in turn: PORTS source
+ * ports from SPORT on, then those of the next source address. -r takes one of them at random each
+ * time, -s takes HOSTS addresses in turn with the source port SPORT, then with the next one, -e begins the payload
+ * with the mark that reflect.bpf.c answers. Prints how many were sent.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +19,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,14 +30,26 @@
 
 #define BATCH 64
 #define PORTS 40000u
+#define HOSTS 8192u
+#define SIZES 16
+#define MARK_ECHO 'E' /* known to reflect.bpf.c */
 #define NS_PER_S 1000000000ull
 
 struct frame {
 	struct ether_header ethernet;
 	struct iphdr ip;
 	struct udphdr udp;
-	uint8_t payload[1400];
+	uint8_t payload[1472];
 } __attribute__((packed));
+
+struct order {
+	struct frame frames[SIZES]; /* one for each size */
+	size_t lengths[SIZES];
+	unsigned int sizes;
+	double seconds;
+	uint64_t rate, count, flows;
+	bool random, same_port, echo;
+};
 
 static uint64_t now_ns(void)
 {
@@ -60,7 +76,7 @@ static uint16_t fold(uint32_t sum)
 }
 
 /* Return: the length of the frame, 0 when an argument makes no sense. */
-static size_t frame_build(struct frame *frame, char **argument, size_t payload)
+static size_t frame_build(struct frame *frame, char **argument, size_t payload, bool echo)
 {
 	uint16_t udp_length = (uint16_t)(sizeof(struct udphdr) + payload);
 	unsigned int mac[6];
@@ -86,43 +102,63 @@ static size_t frame_build(struct frame *frame, char **argument, size_t payload)
 	frame->udp.source = htons((uint16_t)atoi(argument[4]));
 	frame->udp.dest = htons((uint16_t)atoi(argument[6]));
 	frame->udp.len = htons(udp_length);
+	if (echo && payload)
+		frame->payload[0] = MARK_ECHO;
 	sum = sum_words(&frame->ip.saddr, 8, IPPROTO_UDP + udp_length);
 	frame->udp.check = fold(sum_words(&frame->udp, udp_length, sum));
 	return sizeof(struct ether_header) + sizeof(struct iphdr) + udp_length;
 }
 
-/* Makes @frame, a copy of @first, the datagram of that flow; without a UDP checksum. */
-static void frame_vary(struct frame *frame, const struct frame *first, uint64_t flow)
+/* xorshift64: the same flows in each run. */
+static uint64_t next_random(uint64_t *state)
 {
-	frame->ip.saddr = htonl(ntohl(first->ip.saddr) + (uint32_t)(flow / PORTS));
-	frame->udp.source = htons((uint16_t)(ntohs(first->udp.source) + flow % PORTS));
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Makes @frame, a copy of @first, the datagram of that flow; without a UDP checksum. */
+static void frame_vary(struct frame *frame, const struct frame *first, const struct order *order, uint64_t flow)
+{
+	uint64_t host = order->same_port ? flow % HOSTS : flow / PORTS;
+	uint64_t port = order->same_port ? flow / HOSTS : flow % PORTS;
+
+	frame->ip.saddr = htonl(ntohl(first->ip.saddr) + (uint32_t)host);
+	frame->udp.source = htons((uint16_t)(ntohs(first->udp.source) + port));
 	frame->udp.check = 0;
 	frame->ip.check = 0;
 	frame->ip.check = fold(sum_words(&frame->ip, sizeof(frame->ip), 0));
 }
 
-static uint64_t flood(int fd, const struct frame *frame, size_t length, double seconds, uint64_t rate, uint64_t flows)
+static uint64_t flood(int fd, const struct order *order)
 {
 	static struct frame frames[BATCH];
 	struct iovec parts[BATCH];
 	struct mmsghdr batch[BATCH] = { 0 };
-	uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9), sent = 0, now;
+	uint64_t start = now_ns(), end = start + (uint64_t)(order->seconds * 1e9), sent = 0, now,
+		 state = 88172645463325252;
+	unsigned int each = order->rate ? 16 : BATCH;
 
-	for (int i = 0; i < BATCH; i++) {
-		frames[i] = *frame;
-		parts[i] = (struct iovec){ .iov_base = &frames[i], .iov_len = length };
+	/* Whole turns of the sizes. */
+	each -= each % order->sizes;
+	for (unsigned int i = 0; i < each; i++) {
+		frames[i] = order->frames[i % order->sizes];
+		parts[i] = (struct iovec){ .iov_base = &frames[i], .iov_len = order->lengths[i % order->sizes] };
 		batch[i].msg_hdr.msg_iov = &parts[i];
 		batch[i].msg_hdr.msg_iovlen = 1;
 	}
-	while ((now = now_ns()) < end) {
+	while ((now = now_ns()) < end && sent < order->count) {
+		unsigned int wanted = order->count - sent < each ? (unsigned int)(order->count - sent) : each;
 		int done;
 
 		/* Spinning keeps the pace even; sleeping would send bursts. */
-		if (rate && sent > (now - start) * rate / NS_PER_S)
+		if (order->rate && sent > (now - start) * order->rate / NS_PER_S)
 			continue;
-		for (unsigned int i = 0; flows && i < (rate ? 16 : BATCH); i++)
-			frame_vary(&frames[i], frame, (sent + i) % flows);
-		done = sendmmsg(fd, batch, rate ? 16 : BATCH, 0);
+		for (unsigned int i = 0; order->flows && i < wanted; i++)
+			frame_vary(&frames[i], &order->frames[0], order,
+				   (order->random ? next_random(&state) : sent + i) % order->flows);
+		done = sendmmsg(fd, batch, wanted, 0);
 		if (done > 0)
 			sent += (uint64_t)done;
 		else if (errno != ENOBUFS && errno != EAGAIN)
@@ -131,22 +167,47 @@ static uint64_t flood(int fd, const struct frame *frame, size_t length, double s
 	return sent;
 }
 
+/* Return: whether the arguments from @argument on make sense. */
+static bool order_read(struct order *order, int count, char **argument)
+{
+	const char *sizes = count > 9 ? argument[9] : "18";
+
+	if (count < 9)
+		return false;
+	order->seconds = atof(argument[7]);
+	order->rate = strtoull(argument[8], NULL, 10);
+	order->flows = count > 10 ? strtoull(argument[10], NULL, 10) : 0;
+	for (char *end; *sizes && order->sizes < SIZES; sizes = *end ? end + 1 : end) {
+		size_t payload = (size_t)strtoul(sizes, &end, 10), length;
+
+		if (end == sizes || payload > sizeof(order->frames[0].payload))
+			return false;
+		length = frame_build(&order->frames[order->sizes], argument, payload, order->echo);
+		if (!length)
+			return false;
+		order->lengths[order->sizes++] = length;
+	}
+	return order->sizes && !*sizes;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE_IP) };
-	static struct frame frame;
-	size_t length, payload;
+	static struct order order = { .count = UINT64_MAX };
 	int fd, one = 1;
 
-	if (argc < 9) {
-		fprintf(stderr,
-			"usage: flood INTERFACE MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE [PAYLOAD [FLOWS]]\n");
-		return 2;
+	for (int option; (option = getopt(argc, argv, "+n:rse")) != -1;) {
+		if (option == 'n')
+			order.count = strtoull(optarg, NULL, 10);
+		order.random |= option == 'r';
+		order.same_port |= option == 's';
+		order.echo |= option == 'e';
 	}
-	payload = argc > 9 ? (size_t)strtoul(argv[9], NULL, 10) : 18;
-	length = payload <= sizeof(frame.payload) ? frame_build(&frame, argv, payload) : 0;
-	if (!length) {
-		fprintf(stderr, "flood: an address, a port or the payload's size makes no sense\n");
+	argv += optind - 1;
+	if (!order_read(&order, argc - optind + 1, argv)) {
+		fprintf(stderr,
+			"usage: flood [-n COUNT] [-rse] INTERFACE MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE "
+			"[PAYLOAD[,PAYLOAD...] [FLOWS]]\n");
 		return 2;
 	}
 	/* Protocol 0: this socket receives nothing. */
@@ -157,8 +218,7 @@ int main(int argc, char **argv)
 		perror("flood");
 		return 1;
 	}
-	printf("%llu\n", (unsigned long long)flood(fd, &frame, length, atof(argv[7]), strtoull(argv[8], NULL, 10),
-						   argc > 10 ? strtoull(argv[10], NULL, 10) : 0));
+	printf("%llu\n", (unsigned long long)flood(fd, &order));
 	close(fd);
 	return 0;
 }

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The benchmark's values, a line "round gateway figure at number" each, as one JSON document.
+def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+def summary: { median: median, min: min, max: max, values: . };
+def in_order: reduce .[] as $item ([]; if index([$item]) then . else . + [$item] end);
+# Of rounds in which both were measured: what the machine did then fell on both.
+def ratios($of; $to): [$of[] as $a | $to[] | select(.round == $a.round and .value > 0) | $a.value / .value];
+
+[inputs | split("\t") | { round: (.[0] | tonumber), gateway: .[1], figure: .[2], at: .[3], value: (.[4] | tonumber) }] as $all |
+{ machine: { cpu: $cpu, cores: ($cores | tonumber), memory: ($memory | tonumber), kernel: $kernel },
+  versions: $versions, commit: $commit, load_before: ($load | tonumber), quick: ($quick != ""),
+  rounds: ($rounds | tonumber), seconds_each: ($each | tonumber), paces: $paces, seconds: ($seconds | tonumber),
+  gateways: ($gateways | split(" ")),
+  figures: [$figures | split("\n")[] | select(. != "" and (startswith("#") | not)) | split("\t") |
+	{ figure: .[0], title: .[1], unit: .[2], better: .[3], method: .[4] } |
+	[$all[] as $v | select($v.figure == .figure) | $v] as $mine | select($mine | length > 0) |
+	.points = [([$mine[].at] | in_order)[] as $at | [$mine[] | select(.at == $at)] as $here |
+		{ at: $at,
+		  gateways: ([($gateways | split(" "))[] as $g | [$here[] | select(.gateway == $g)] |
+			select(length > 0) | { key: $g, value: ([.[].value] | summary) }] | from_entries),
+		  against_kernel: ([("fastpath", "queue") as $g |
+			ratios([$here[] | select(.gateway == $g)]; [$here[] | select(.gateway == "kernel")]) |
+			select(length > 0) | { key: $g, value: summary }] | from_entries) }]],
+  engine: { new_sessions: $sessions, witness: $witness, table: $table } }

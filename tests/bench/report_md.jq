@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# report.json as a page to read.
+def hundredths: . * 100 | round / 100;
+def scaled: if . == null then "-" elif . >= 1e9 then "\(. / 1e9 | hundredths) G" elif . >= 1e6 then "\(. / 1e6 | hundredths) M"
+	elif . >= 1e4 then "\(. / 1e3 | . * 10 | round / 10) k" else "\(hundredths)" end;
+def cell: if . == null then "-" elif .min == .max then .median | scaled
+	else "\(.median | scaled) (\(.min | scaled) - \(.max | scaled))" end;
+def ratio: if . == null then "-" elif .min == .max then "**\(.median | hundredths)**"
+	else "**\(.median | hundredths)** (\(.min | hundredths) - \(.max | hundredths))" end;
+
+. as $report |
+"# sluice against plain forwarding and the kernel's NAT\n",
+"\(.machine.cpu), \(.machine.cores) cores, \(.machine.memory / 1073741824 | . * 10 | round / 10) GiB; Linux \(.machine.kernel); \(.versions); commit \(.commit).",
+"\(.rounds) round\(if .rounds == 1 then "" else "s" end), all gateways in turn in each, \(.seconds) seconds in all; median (lowest - highest).",
+"Sender, gateway and receiver share the cores: ratios travel to other machines, rates do not.",
+"Load of the machine before it began: \(.load_before). Above 0.5 somebody else was at work too\(if .load_before > 0.5 then ", and the rates below are too low" else "" end).\n",
+"`plain` forwards only. `kernel` is nftables with `ct state` and `snat`. `fastpath` is sluice as it comes, `queue` sluice with",
+"`fastpath off`. The ratios are sluice to kernel, of single rounds; 1 is as much as the kernel. Where less is better, below 1 is good.\n",
+(.figures[] | . as $figure |
+	"## \(.title)\n",
+	"![\(.title)](\(.figure).svg)\n",
+	"In \(.unit), \(.better) is better. \(.method)\n",
+	"| | \($report.gateways | join(" | ")) | fastpath : kernel | queue : kernel |",
+	"|---|\($report.gateways | map("---|") | join(""))---|---|",
+	(.points[] | . as $point |
+		"| \(.at) | \([$report.gateways[] as $g | $point.gateways[$g] | cell] | join(" | ")) | \(.against_kernel.fastpath | ratio) | \(.against_kernel.queue | ratio) |"),
+	""),
+if .quick then "The engine alone is measured by the long run.\n" else
+"## The engine alone\n",
+"No packet leaves the process here; ns of one core.\n",
+"A new session, by how full its external ports are:\n",
+"| measured | fill | ns |", "|---|---|---|",
+(.engine.new_sessions[] | "| \(.what) | \(.fill * 1000 | round / 10) % | \(.ns | round) |"),
+"\nA session by how many there are; untranslated, translated, IPv6 translated:\n",
+"| sessions | | a packet, ns | a lookup, ns | new ones a second | resident MB | bytes a session |", "|---|---|---|---|---|---|---|",
+(.engine.table[] | select(.bench == "sessions") | "| \(.sessions) | \(.shape) | \(.packet_ns) | \(.lookup_ns) | \(.opened_per_s | scaled) | \(.resident_bytes / 1e6 | round) | \(.bytes_each) |"),
+"\nAll due at once, 512 a turn:\n",
+"| sessions | | ns each | longest turn, us |", "|---|---|---|---|",
+(.engine.table[] | select(.bench == "end") | "| \(.sessions) | \(.shape) | \(.ns_each) | \(.longest_turn_us) |"),
+"\nWhat counting for `diagnose` costs, with it and without in turn:\n",
+"| measured | without, ns | with, ns | more |", "|---|---|---|---|",
+(.engine.witness[] | "| \(.what) | \(.without_ns | round) | \(.with_ns | round) | \(.more * 1000 | round / 10) % |"),
+"" end,
+"Floods: UDP with checksums from a packet socket on core 0, past the queueing discipline, offered at \(.paces) packets a second",
+"(0: as fast as it can); answered or thrown away by a BPF program at the server's interface. `floods.log` has every one of them."
