@@ -104,6 +104,7 @@ $(BUILD)/rules/%.o: $(BUILD)/rules/%.c $(BUILD)/rules/grammar.tab.h $(FLAGS)
 $(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
 
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_fastpath*.c)): $(BUILD)/tests/unit/fastpath_world.o
 $(FASTPATH_BIN): $(FASTPATH_OBJ)
 $(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka

@@ -143,6 +143,8 @@ static void keep_answers(struct gateway *gateway)
 	while (engine_next_effect(gateway->engine, &effect)) {
 		if (effect.kind == EFFECT_SESSION_EVENT)
 			gateway->event = effect;
+		if (effect.kind == EFFECT_INSTALL && gateway->offer_count < GATEWAY_OFFERS)
+			gateway->offers[gateway->offer_count++] = effect;
 		if (effect.kind == EFFECT_ALERT)
 			gateway->alerts[gateway->alert_count++ % GATEWAY_ALERTS] = effect;
 		if (effect.kind != EFFECT_INJECT || gateway->answer_count == GATEWAY_ANSWERS ||

@@ -13,6 +13,7 @@
 #define GATEWAY_LINKS 8
 #define GATEWAY_ANSWERS 16
 #define GATEWAY_ALERTS 8
+#define GATEWAY_OFFERS 8
 
 /**
  * struct gateway - start with zeros
@@ -28,6 +29,8 @@ struct gateway {
 	struct effect event; /* the latest of a session */
 	size_t alert_count;  /* since the start; the latest GATEWAY_ALERTS of them are kept, in turn */
 	struct effect alerts[GATEWAY_ALERTS];
+	size_t offer_count;  /* of sessions for a fast path, not yet looked at */
+	struct effect offers[GATEWAY_OFFERS];
 	size_t answer_count;
 	struct {
 		uint32_t length;
