@@ -50,6 +50,8 @@ struct play_memory {
  *	allocator keeps notes of its own, which a question may bring up to date
  * @survive: the engine's sessions are in memory that outlives it, and once in a while it is
  *	replaced by another one; set before play_run()
+ * @damage: and the memory is damaged first; the play then ends. With @forged the seals are made
+ *	to fit what they seal
  * @digest: of everything that was decided: two runs that differ in @explain only agree in it
  * @expected: the answer for the packet on its way, while @expects
  * @failure: what is wrong; NULL while nothing is
@@ -64,7 +66,7 @@ struct play {
 	size_t configuration_count;
 	struct mono now;
 	bool leaks_count;
-	bool explain, plain, expects, survive;
+	bool explain, plain, expects, survive, damage, forged;
 	void *storage;
 	uint8_t links; /* as set_links() was told */
 	uint64_t digest, compared;

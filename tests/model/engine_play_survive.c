@@ -95,6 +95,56 @@ static bool start_again(struct play *play, struct engine_recovery *recovery)
 	return engine_recover(play->engine, play->now, recovery) == 0;
 }
 
+/* Bytes of the memory change, in the slots above all; seals too, unless they are to fit afterwards. */
+static void damage(struct play *play)
+{
+	const struct table *table = &play->engine->table;
+	size_t size = storage_size(table->capacity);
+	uint8_t *memory = play->storage;
+	unsigned int count = 1 + play_byte(play) % 32U;
+
+	while (count--) {
+		uint32_t slot = play_byte(play) % (table->untouched + 1) % table->capacity;
+		size_t at =
+		    (size_t)((uint8_t *)&table->sessions[slot] - memory) + play_byte(play) % sizeof(struct session);
+
+		if (play_byte(play) % 4 == 0)
+			at = ((size_t)play_byte(play) << 16 | (size_t)play_byte(play) << 8 | play_byte(play)) % size;
+		memory[at] = play_byte(play);
+	}
+	for (uint32_t i = 0; play->forged && i < table->untouched; i++) {
+		const struct session *session = table_session(table, i);
+
+		if (addresses_holds(&table->addresses, session->source_after) &&
+		    addresses_holds(&table->addresses, session->destination_after))
+			table->seals[i] = table_seal(table, i);
+	}
+}
+
+/* Whatever came back must be able to end. */
+static void survive_damage(struct play *play)
+{
+	struct engine_recovery recovery = { 0 };
+
+	play->survived++;
+	damage(play);
+	engine_destroy(play->engine);
+	if (!start_again(play, &recovery)) {
+		play_fail(play, "no memory");
+		return;
+	}
+	if (!play->forged) {
+		play_fail(play, invariants_check(play->engine));
+		play_fail(play, invariants_check_ports(play->engine));
+	}
+	play->now.ns += 30 * 86400 * NS_PER_S;
+	while (engine_tick(play->engine, play->now, 1000))
+		;
+	if (play->engine->table.confirmed)
+		play_fail(play, "sessions of a damaged memory do not end");
+	play->offset = play->size;
+}
+
 void play_survive(struct play *play, bool in_order)
 {
 	const struct table *table = &play->engine->table;
@@ -104,6 +154,11 @@ void play_survive(struct play *play, bool in_order)
 
 	if (!before)
 		return;
+	if (play->damage) {
+		survive_damage(play);
+		free(before);
+		return;
+	}
 	count = remember(table, before);
 	if (in_order)
 		engine_leave(play->engine, play->now);

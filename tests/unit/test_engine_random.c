@@ -13,6 +13,7 @@
 
 #define STEPS_DEFAULT 100000
 #define PLAY_SIZE 6000
+#define DAMAGED_PLAYS 60
 
 static void test_plays_that_survive(void **state)
 {
@@ -37,6 +38,39 @@ static void test_plays_that_survive(void **state)
 	}
 	print_message("%llu steps, %llu sessions survived\n", (unsigned long long)steps, (unsigned long long)survived);
 	assert_true(survived > steps / 100);
+}
+
+static void play_damaged(bool forged)
+{
+	static struct play play;
+	static uint8_t script[PLAY_SIZE];
+	uint64_t seed = wire_seed(), random = seed, damaged = 0;
+
+	play.survive = play.damage = true;
+	play.forged = forged;
+	for (unsigned int i = 0; i < DAMAGED_PLAYS; i++) {
+		const char *wrong;
+
+		for (size_t at = 0; at < sizeof(script); at++)
+			script[at] = (uint8_t)(wire_random(&random) >> 32);
+		wrong = play_run(&play, script, sizeof(script));
+		damaged += play.survived;
+		if (wrong)
+			fail_msg("SEED=%llu, play %u: %s", (unsigned long long)seed, i, wrong);
+	}
+	assert_true(damaged > DAMAGED_PLAYS / 2);
+}
+
+static void test_damaged_memory(void **state)
+{
+	(void)state;
+	play_damaged(false);
+}
+
+static void test_forged_memory(void **state)
+{
+	(void)state;
+	play_damaged(true);
 }
 
 static void test_plays(void **state)
@@ -69,7 +103,9 @@ static void test_plays(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_plays), cmocka_unit_test(test_plays_that_survive) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_plays), cmocka_unit_test(test_plays_that_survive),
+					    cmocka_unit_test(test_damaged_memory),
+					    cmocka_unit_test(test_forged_memory) };
 
 	return cmocka_run_group_tests_name("engine_random", tests, NULL, NULL);
 }
