@@ -137,7 +137,8 @@ int main(int argc, char **argv)
 	if (engine_recover(engine, now, &recovery) != 0)
 		return EXIT_FAILURE;
 	printf("{\"sessions\":%u,\"lost\":%u,\"open_ms\":%.1f,\"create_ms\":%.1f,\"recover_ms\":%.1f}\n",
-	       recovery.recovered, recovery.lost, (double)(created - begin) / 1e6, (double)(used_ns() - created) / 1e6);
+	       recovery.recovered, recovery.lost, (double)opening / 1e6, (double)(created - begin) / 1e6,
+	       (double)(used_ns() - created) / 1e6);
 	engine_destroy(engine);
 	configuration_destroy(configuration);
 	free(memory);
