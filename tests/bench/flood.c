@@ -3,22 +3,25 @@
  * A sender that outruns a router: UDP datagrams with a correct checksum, again and again,
  * from a packet socket that skips the queueing discipline.
  *
- *	flood [-n COUNT] [-r] [-s] [-e] INTERFACE NEXT-HOP-MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE
- *	      [PAYLOAD[,PAYLOAD...] [FLOWS]]
+ *	flood [-n COUNT] [-r] [-s] [-e] [-w NAMESPACE] INTERFACE NEXT-HOP-MAC SOURCE SPORT DESTINATION DPORT SECONDS
+ *RATE [PAYLOAD[,PAYLOAD...] [FLOWS]]
  *
  * RATE is in packets a second, 0 without limit; COUNT ends it before SECONDS have passed. Several
  * payloads take turns. With FLOWS each datagram is of another flow, that many in turn: PORTS source
  * ports from SPORT on, then those of the next source address. -r takes one of them at random each
  * time, -s takes HOSTS addresses in turn with the source port SPORT, then with the next one, -e begins the payload
- * with the mark that reflect.bpf.c answers. Prints how many were sent.
+ * with the mark that reflect.bpf.c answers. Prints how many were sent; with -w also how many packets
+ * eth0 of that namespace received, and the us until the last of them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,7 +35,8 @@
 #define PORTS 40000u
 #define HOSTS 8192u
 #define SIZES 16
-#define MARK_ECHO 'E' /* known to reflect.bpf.c */
+#define MARK_ECHO 'E'	  /* known to reflect.bpf.c */
+#define QUIET_NS 50000000 /* after that nothing waits in a queue any more */
 #define NS_PER_S 1000000000ull
 
 struct frame {
@@ -167,6 +171,43 @@ static uint64_t flood(int fd, const struct order *order)
 	return sent;
 }
 
+/* Return: packets that eth0 of the namespace this process is in has received. */
+static uint64_t received(void)
+{
+	FILE *devices = fopen("/proc/self/net/dev", "re");
+	unsigned long long packets = 0;
+	char line[512];
+
+	while (devices && fgets(line, sizeof(line), devices))
+		if (sscanf(line, " eth0: %*u %llu", &packets) == 1)
+			break;
+	if (devices)
+		fclose(devices);
+	return packets;
+}
+
+/* Floods, and waits in the receiver's namespace until nothing more comes. Return: how many were sent. */
+static uint64_t flood_watched(int fd, const struct order *order, uint64_t *came, uint64_t *took_ns)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t before = received(), start = now_ns(), last, now, sent;
+
+	sent = flood(fd, order);
+	*took_ns = now_ns() - start;
+	last = received();
+	for (uint64_t quiet = now_ns(); now_ns() - quiet < QUIET_NS;) {
+		nanosleep(&pause, NULL);
+		now = received();
+		if (now == last)
+			continue;
+		last = now;
+		quiet = now_ns();
+		*took_ns = quiet - start;
+	}
+	*came = last - before;
+	return sent;
+}
+
 /* Return: whether the arguments from @argument on make sense. */
 static bool order_read(struct order *order, int count, char **argument)
 {
@@ -194,20 +235,24 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE_IP) };
 	static struct order order = { .count = UINT64_MAX };
+	const char *watched = NULL;
+	uint64_t sent, came, took;
 	int fd, one = 1;
 
-	for (int option; (option = getopt(argc, argv, "+n:rse")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "+n:w:rse")) != -1;) {
 		if (option == 'n')
 			order.count = strtoull(optarg, NULL, 10);
+		if (option == 'w')
+			watched = optarg;
 		order.random |= option == 'r';
 		order.same_port |= option == 's';
 		order.echo |= option == 'e';
 	}
 	argv += optind - 1;
 	if (!order_read(&order, argc - optind + 1, argv)) {
-		fprintf(stderr,
-			"usage: flood [-n COUNT] [-rse] INTERFACE MAC SOURCE SPORT DESTINATION DPORT SECONDS RATE "
-			"[PAYLOAD[,PAYLOAD...] [FLOWS]]\n");
+		fprintf(stderr, "usage: flood [-n COUNT] [-w NAMESPACE] [-rse] INTERFACE MAC SOURCE SPORT DESTINATION "
+				"DPORT SECONDS RATE "
+				"[PAYLOAD[,PAYLOAD...] [FLOWS]]\n");
 		return 2;
 	}
 	/* Protocol 0: this socket receives nothing. */
@@ -218,7 +263,20 @@ int main(int argc, char **argv)
 		perror("flood");
 		return 1;
 	}
-	printf("%llu\n", (unsigned long long)flood(fd, &order));
+	if (watched) {
+		int namespace = open(watched, O_RDONLY | O_CLOEXEC);
+
+		if (namespace < 0 || setns(namespace, CLONE_NEWNET)) {
+			perror(watched);
+			return 1;
+		}
+		close(namespace);
+		sent = flood_watched(fd, &order, &came, &took);
+		printf("%llu %llu %llu\n", (unsigned long long)sent, (unsigned long long)came,
+		       (unsigned long long)(took / 1000));
+	} else {
+		printf("%llu\n", (unsigned long long)flood(fd, &order));
+	}
 	close(fd);
 	return 0;
 }

@@ -10,9 +10,11 @@
 # Sourced by tests/bench/run after tests/net/lib.sh.
 
 GATEWAYS=${GATEWAYS:-plain kernel fastpath queue}
-# All but the last translate the flood's clients to 48 addresses, the pool's to 4,096 ports of one.
+# All but the first translate the flood's clients to 48 addresses, the pool's to 4,096 ports of one.
 FLOOD_SOURCE=10.64.0.1
 POOL_SOURCE=10.128.0.1
+POOL_SECOND=10.128.8.1 # 2,048 clients on
+POOL_LATE=10.128.64.1
 POOL_PORTS=4096
 
 # use GATEWAY: what the following commands speak of.

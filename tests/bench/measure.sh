@@ -13,27 +13,17 @@ payload() { # SIZE
 	esac
 }
 
-arrived() { ip -j -s -n "$NS-server" link show eth0 | jq '.[0].stats64.rx.packets'; }
-
-# flood SOURCE [OPTION...] -- SECONDS RATE [PAYLOAD [FLOWS]]: sets SENT, CAME and PACE, what came in a second.
+# flood SOURCE [OPTION...] -- SECONDS RATE [PAYLOAD [FLOWS]]: sets SENT, CAME, TOOK in us until the last
+# came, and PACE, what came in a second. What waited in a queue counts, and so does the time it took.
 flood() {
-	local source=$1 options=() before begin last now
+	local source=$1 options=()
 	shift
 	while [[ $1 != -- ]]; do options+=("$1") && shift; done
 	shift
-	before=$(arrived)
-	last=$before
-	begin=${EPOCHREALTIME/./}
-	SENT=$(in_client taskset -c 0 "$BUILD/tests/bench/flood" "${options[@]}" eth0 "$(cat "$WORK/mac")" "$source" 20000 \
-		198.51.100.2 9 "$@")
-	# What still waits in a queue counts, and so does the time it takes.
-	while now=$(arrived) && TOOK=$((${EPOCHREALTIME/./} - begin)) && ((now > last)); do
-		last=$now
-		sleep 0.03
-	done
-	CAME=$((last - before))
+	read -r SENT CAME TOOK < <(in_client taskset -c 0 "$BUILD/tests/bench/flood" -w "/run/netns/$NS-server" \
+		"${options[@]}" eth0 "$(cat "$WORK/mac")" "$source" 20000 198.51.100.2 9 "$@")
 	PACE=$((CAME * 1000000 / TOOK))
-	echo "$(date +%T) $GATEWAY ${options[*]} $* sent $SENT arrived $CAME" >>"$OUT/floods.log"
+	echo "$(date +%T) $GATEWAY ${options[*]} $* sent $SENT arrived $CAME us $TOOK" >>"$OUT/floods.log"
 }
 
 # ------------------------------------------------------------- throughput
@@ -140,19 +130,20 @@ measure_concurrent() {
 	done
 }
 
-# A pool of 4,096 ports to one destination, asked for by as many clients and then by as many again.
+# A pool of 4,096 ports to one destination: the first half of it, the second, and 4,096 clients too many.
 measure_pool() {
-	local first
+	local half=$((POOL_PORTS / 2)) got
 	[[ $GATEWAY != plain ]] || return 0
 	forget
-	flood "$POOL_SOURCE" -s -n $((POOL_PORTS / 2)) -- 10 20000 18 "$POOL_PORTS"
+	flood "$POOL_SOURCE" -s -n "$half" -- 10 0 18 "$half"
 	value pool_rate "0-50 %" "$PACE"
-	forget
-	flood "$POOL_SOURCE" -s -n "$POOL_PORTS" -- 10 20000 18 "$POOL_PORTS"
-	first=$CAME
-	value pool_lost lost $((POOL_PORTS - first))
-	flood 10.128.64.1 -s -n "$POOL_PORTS" -- 10 20000 18 "$POOL_PORTS"
-	value pool_lost "left unused" $((POOL_PORTS > first + CAME ? POOL_PORTS - first - CAME : 0))
+	got=$CAME
+	flood "$POOL_SECOND" -s -n "$half" -- 10 0 18 "$half"
+	value pool_rate "50-100 %" "$PACE"
+	got=$((got + CAME))
+	value pool_lost lost $((POOL_PORTS - got))
+	flood "$POOL_LATE" -s -n "$POOL_PORTS" -- 10 20000 18 "$POOL_PORTS"
+	value pool_lost "left unused" $((POOL_PORTS > got + CAME ? POOL_PORTS - got - CAME : 0))
 }
 
 # ---------------------------------------------------------------- latency
