@@ -77,11 +77,6 @@ void mappings_destroy(struct mappings *mappings)
 	free(mappings);
 }
 
-void mappings_set_hold(struct mappings *mappings, uint32_t hold_ms)
-{
-	mappings->hold_ms = hold_ms;
-}
-
 struct pools *mappings_pools(struct mappings *mappings)
 {
 	return &mappings->pools;
@@ -332,6 +327,13 @@ bool mappings_tick(struct mappings *mappings, struct mono now, unsigned int budg
 			return true;
 		remove_mapping(mappings, index);
 	}
+}
+
+void mappings_set_hold(struct mappings *mappings, uint32_t hold_ms)
+{
+	mappings->hold_ms = hold_ms;
+	while (!hold_ms && mappings->first_held != MAPPING_NONE)
+		remove_mapping(mappings, mappings->first_held);
 }
 
 void mappings_end_address(struct mappings *mappings, const struct address *external)

@@ -114,7 +114,7 @@ struct mapping_request {
 struct mappings *mappings_create(const struct mappings_limits *limits, const uint64_t key[2], uint32_t hold_ms);
 void mappings_destroy(struct mappings *mappings);
 
-/* How long a mapping outlives its sessions from now on. 0: not at all. */
+/* How long a mapping outlives its sessions from now on. 0: not at all, and those that rest end at once. */
 void mappings_set_hold(struct mappings *mappings, uint32_t hold_ms);
 
 /* The pools behind, for reservations, listings and samples. */

@@ -232,6 +232,13 @@ void mapping_model_tick(struct mapping_model *model, struct mono now)
 			remove_mapping(model, i);
 }
 
+void mapping_model_end_holds(struct mapping_model *model)
+{
+	for (size_t i = 0; i < model->mapping_end; i++)
+		if (model->mappings[i].live && model->mappings[i].held)
+			remove_mapping(model, i);
+}
+
 void mapping_model_end_address(struct mapping_model *model, const struct address *external)
 {
 	for (size_t i = 0; i < model->mapping_end; i++) {

@@ -69,6 +69,7 @@ void mapping_model_release(struct mapping_model *model, size_t session, struct m
 /* The session was never there; a mapping that it took out of quarantine goes back there. */
 void mapping_model_cancel(struct mapping_model *model, size_t session, struct mono now);
 void mapping_model_tick(struct mapping_model *model, struct mono now);
+void mapping_model_end_holds(struct mapping_model *model);
 void mapping_model_end_address(struct mapping_model *model, const struct address *external);
 
 /* Is @index what a lookup from outside, or inside, may answer? */

@@ -144,11 +144,24 @@ static void random_release(struct round *round)
 	mapping_model_release(model, session, mono_from_ms(round->now_ms));
 }
 
+/* Without a hold time nothing rests any more. */
+static void change_hold(struct round *round)
+{
+	round->model->hold_ms = round->model->hold_ms ? 0 : 40;
+	mappings_set_hold(round->mappings, (uint32_t)round->model->hold_ms);
+	if (!round->model->hold_ms)
+		mapping_model_end_holds(round->model);
+}
+
 static void random_change(struct round *round)
 {
 	struct address address = wire_address(externals[wire_below(&round->state, round->addresses)]);
 	size_t count = wire_below(&round->state, 5);
 
+	if (wire_below(&round->state, 4) == 0) {
+		change_hold(round);
+		return;
+	}
 	if (wire_below(&round->state, 3) == 0) {
 		mappings_end_address(round->mappings, &address);
 		mapping_model_end_address(round->model, &address);
