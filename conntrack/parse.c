@@ -12,6 +12,8 @@
 #define IPV6_HEADER 40
 #define IPV4_OPTION_END 0
 #define IPV4_OPTION_NOP 1
+#define IPV4_OPTION_RECORD_ROUTE 7
+#define IPV4_OPTION_TIMESTAMP 68
 #define IPV4_OPTION_LOOSE_ROUTE 131
 #define IPV4_OPTION_STRICT_ROUTE 137
 #define QUOTED_TRANSPORT 8 /* bytes of the transport header that every quote has (RFC 792) */
@@ -32,7 +34,8 @@ static struct be16 wire16(const uint8_t *at)
 	return (struct be16){ checksum_load16(at) };
 }
 
-static bool ipv4_options_valid(const uint8_t *options, size_t length)
+/* @recorded: the gateway's own kernel writes into one of them. Source routes are nobody's to choose (RFC 7126). */
+static bool ipv4_options_valid(const uint8_t *options, size_t length, bool *recorded)
 {
 	size_t i = 0;
 
@@ -45,6 +48,7 @@ static bool ipv4_options_valid(const uint8_t *options, size_t length)
 			return false;
 		if (length - i < 2 || options[i + 1] < 2 || options[i + 1] > length - i)
 			return false;
+		*recorded |= options[i] == IPV4_OPTION_RECORD_ROUTE || options[i] == IPV4_OPTION_TIMESTAMP;
 		i += options[i + 1];
 	}
 	return true;
@@ -80,7 +84,7 @@ static enum reason parse_ipv4(struct packet *packet, struct cursor *cursor)
 {
 	const uint8_t *header = cursor_take(cursor, IPV4_HEADER);
 	uint32_t header_length, total, offset;
-	bool more;
+	bool more, recorded = false;
 
 	if (!header)
 		return REASON_SHORT_HEADER;
@@ -88,10 +92,11 @@ static enum reason parse_ipv4(struct packet *packet, struct cursor *cursor)
 	total = host16(header + 2);
 	if (header_length < IPV4_HEADER || total < header_length || total > cursor->length)
 		return REASON_BAD_IP_HEADER;
-	if (checksum_fold(checksum_add(0, header, header_length)) != 0xffff)
-		return REASON_BAD_IP_CHECKSUM;
-	if (header_length > IPV4_HEADER && !ipv4_options_valid(header + IPV4_HEADER, header_length - IPV4_HEADER))
+	if (!ipv4_options_valid(header + IPV4_HEADER, header_length - IPV4_HEADER, &recorded))
 		return REASON_BAD_IP_HEADER;
+	/* The kernel has checked it at arrival; where it records its address, it makes a new one behind forward. */
+	if (!recorded && checksum_fold(checksum_add(0, header, header_length)) != 0xffff)
+		return REASON_BAD_IP_CHECKSUM;
 	if (ipv4_martian(header + 12, header + 16))
 		return REASON_MARTIAN;
 	if (header[9] == PROTOCOL_ICMPV6)
