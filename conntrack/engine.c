@@ -418,6 +418,9 @@ enum reason engine_pass(struct passage *passage, uint8_t *bytes, size_t length)
 	    address_equal(&passage->packet.tuple.source.address, &passage->packet.tuple.destination.address))
 		return REASON_MARTIAN;
 	find_interfaces(passage);
+	if (!passage->engine->settings.pass_martians &&
+	    martians_hold(&passage->engine->martians, passage->context.iif, &passage->packet.tuple.source.address))
+		return REASON_MARTIAN;
 	if (packet_is_icmp_error(&passage->packet))
 		return related_process(passage);
 	transit_find_session(passage);

@@ -11,6 +11,7 @@
 #include "conntrack/held_syns.h"
 #include "conntrack/identification.h"
 #include "conntrack/mapping.h"
+#include "conntrack/martians.h"
 #include "conntrack/outbox.h"
 #include "conntrack/path_mtu.h"
 #include "conntrack/pathwatch.h"
@@ -69,6 +70,7 @@ struct engine {
 	struct oracle rule_oracle; /* what rules ask: the shell's answers and our own */
 	struct link *links;
 	struct link_table link_table;
+	struct martians martians; /* by those interfaces */
 	struct listener *listeners;
 	size_t listener_count;
 	uint64_t random[4];

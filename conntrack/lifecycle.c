@@ -100,6 +100,7 @@ void engine_destroy(struct engine *engine)
 	pathwatch_destroy(engine->pathwatch);
 	recent_fini(&engine->recent);
 	free(engine->links);
+	martians_fini(&engine->martians);
 	free(engine->listeners);
 	free(engine);
 }
@@ -244,9 +245,12 @@ int engine_set_links(struct engine *engine, const struct link_table *links, stru
 {
 	struct link_table old = engine->link_table;
 	struct link *copy = malloc((links->count ? links->count : 1) * sizeof(*copy));
+	struct martians martians;
 
-	if (!copy)
+	if (!copy || martians_init(&martians, links) < 0) {
+		free(copy);
 		return -ENOMEM;
+	}
 	engine->now = now;
 	engine_recall_all(engine, now);
 	memcpy(copy, links->links, links->count * sizeof(*copy));
@@ -256,6 +260,8 @@ int engine_set_links(struct engine *engine, const struct link_table *links, stru
 				end_address(engine, &old.links[i].addresses[j].address);
 	free(engine->links);
 	engine->links = copy;
+	martians_fini(&engine->martians);
+	engine->martians = martians;
 	engine->link_table = (struct link_table){ links->count, copy };
 	return 0;
 }

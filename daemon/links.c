@@ -44,6 +44,24 @@ struct links {
 
 /* ------------------------------------------------------------------- messages */
 
+/* Of these kinds, packets come in that belong to the interface below. */
+static bool is_alias_kind(const struct nlattr *information)
+{
+	static const char *const kinds[] = { "macvlan", "macvtap", "ipvlan", "ipvtap", "vrf" };
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, information)
+	{
+		if (mnl_attr_get_type(attribute) != IFLA_INFO_KIND ||
+		    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
+			continue;
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			if (strcmp(mnl_attr_get_str(attribute), kinds[i]) == 0)
+				return true;
+	}
+	return false;
+}
+
 static int read_link(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
@@ -82,6 +100,9 @@ static int read_link(const struct nlmsghdr *message, void *data)
 			break;
 		case IFLA_GROUP:
 			link->group = mnl_attr_get_u32(attribute);
+			break;
+		case IFLA_LINKINFO:
+			link->alias = is_alias_kind(attribute);
 			break;
 		}
 	}

@@ -77,6 +77,7 @@ static const struct symbol black_holes[] = {
 	{ "report", BLACK_HOLES_REPORT }, { "clamp", BLACK_HOLES_CLAMP }, { "repair", BLACK_HOLES_REPAIR }, { NULL, 0 }
 };
 static const struct symbol fastpaths[] = { { "off", 0 }, { "auto", 1 }, { NULL, 0 } };
+static const struct symbol martians[] = { { "drop", 0 }, { "pass", 1 }, { NULL, 0 } };
 static const struct symbol when_downs[] = { { "drop", 0 }, { "bypass", 1 }, { NULL, 0 } };
 
 #define MEMBER(member) offsetof(struct settings, member), sizeof(((struct settings *)0)->member)
@@ -102,6 +103,7 @@ static const struct setting rows[] = {
 	{ "refuse-with", SETTING_WORD, MEMBER(refuse_with), 0, 0, refusals },
 	{ "tcp-loose", SETTING_WORD, MEMBER(tcp_loose), 0, 0, yes_no },
 	{ "tcp-liberal", SETTING_WORD, MEMBER(tcp_liberal), 0, 0, yes_no },
+	{ "martians", SETTING_WORD, MEMBER(pass_martians), 0, 0, martians },
 	{ "black-holes", SETTING_WORD, MEMBER(black_holes), 0, 0, black_holes },
 	{ "fastpath", SETTING_WORD, MEMBER(fastpath), 0, 0, fastpaths },
 	{ "queue", SETTING_NUMBER, MEMBER(queue), 0, 65535, NULL },

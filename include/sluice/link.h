@@ -16,8 +16,8 @@ struct link_address {
 	struct address peer;   /* of a point-to-point link; unspecified otherwise */
 	uint8_t prefix_length; /* in the address's own family: 0-32 or 0-128 */
 	bool secondary;
-	bool global;	       /* scope global or site, not link or host */
-	bool usable;	       /* not tentative, not deprecated, not failed */
+	bool global; /* scope global or site, not link or host */
+	bool usable; /* not tentative, not deprecated, not failed */
 };
 
 struct link {
@@ -28,6 +28,7 @@ struct link {
 	uint32_t group; /* iifgroup, oifgroup */
 	bool up;
 	bool loopback;
+	bool alias; /* a second name of another interface: macvlan, ipvlan, VRF */
 	uint16_t address_count;
 	struct link_address addresses[LINK_ADDRESS_LIMIT];
 };

@@ -101,6 +101,7 @@ struct settings {
 	enum { TABLE_FULL_EVICT, TABLE_FULL_REFUSE } table_full;
 	enum { REFUSE_WITH_NONE, REFUSE_WITH_HOST_UNREACHABLE, REFUSE_WITH_ADMIN_PROHIBITED } refuse_with;
 	bool tcp_loose, tcp_liberal;
+	bool pass_martians; /* sources of a network that is connected to another interface */
 	enum { BLACK_HOLES_REPORT, BLACK_HOLES_CLAMP, BLACK_HOLES_REPAIR } black_holes;
 	bool fastpath; /* auto, not off */
 	uint16_t queue;
