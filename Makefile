@@ -245,11 +245,15 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 
+# Prints where the package is.
+deb: all
+	@BUILD=$(BUILD) VERSION=$(VERSION) packaging/deb
+
 clean:
 	rm -rf $(BUILD)
 
 FORCE:
 .PHONY: all unit lab lab-list lab-end net check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
-	install uninstall clean FORCE
+	install uninstall deb clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
