@@ -122,17 +122,19 @@ static uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
-/* Makes @frame, a copy of @first, the datagram of that flow; without a UDP checksum. */
+/* Makes @frame, a copy of @first, the datagram of that flow. */
 static void frame_vary(struct frame *frame, const struct frame *first, const struct order *order, uint64_t flow)
 {
+	uint16_t length = ntohs(frame->udp.len);
 	uint64_t host = order->same_port ? flow % HOSTS : flow / PORTS;
 	uint64_t port = order->same_port ? flow / HOSTS : flow % PORTS;
 
 	frame->ip.saddr = htonl(ntohl(first->ip.saddr) + (uint32_t)host);
 	frame->udp.source = htons((uint16_t)(ntohs(first->udp.source) + port));
-	frame->udp.check = 0;
 	frame->ip.check = 0;
 	frame->ip.check = fold(sum_words(&frame->ip, sizeof(frame->ip), 0));
+	frame->udp.check = 0;
+	frame->udp.check = fold(sum_words(&frame->udp, length, sum_words(&frame->ip.saddr, 8, IPPROTO_UDP + length)));
 }
 
 static uint64_t flood(int fd, const struct order *order)
