@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "conntrack/martians.h"
 
+#include <endian.h>
 #include <errno.h>
 
 /* The network that an address makes its interface a neighbour of; of a point-to-point link, the peer's. */
@@ -129,6 +130,20 @@ static bool is_only_an_alias(const struct link *link)
 	return true;
 }
 
+/* address_compare() <= 0, for every packet: eight bytes at a time, and no branch to guess wrong. */
+static bool begins_by(const struct address *first, const struct address *source)
+{
+	uint64_t a[2], b[2];
+
+	memcpy(a, first->bytes, sizeof(a));
+	memcpy(b, source->bytes, sizeof(b));
+	for (int i = 0; i < 2; i++) {
+		a[i] = be64toh(a[i]);
+		b[i] = be64toh(b[i]);
+	}
+	return (a[0] < b[0]) | ((a[0] == b[0]) & (a[1] <= b[1]));
+}
+
 bool martians_hold(const struct martians *martians, const struct link *link, const struct address *source)
 {
 	size_t low = 0, high = martians->count;
@@ -139,10 +154,10 @@ bool martians_hold(const struct martians *martians, const struct link *link, con
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (address_compare(&martians->ranges[middle].first, source) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
+		bool below = begins_by(&martians->ranges[middle].first, source);
+
+		low = below ? middle + 1 : low;
+		high = below ? high : middle;
 	}
 	if (low == 0 || !martians->ranges[low - 1].owner || martians->ranges[low - 1].owner == link->index)
 		return false;
