@@ -199,6 +199,19 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	[[ $(status .fastpath.hits) == 0 ]]
 }
 
+@test "without the right to BPF one line says so, and every packet takes the queue" {
+	gateway_stop
+	{ gateway_block; cat "$WORK/rules"; } >"$WORK/sluice.conf"
+	start sluiced gateway capsh --drop=cap_bpf,cap_perfmon,cap_sys_admin -- -c "exec '$SLUICED' -f '$WORK/sluice.conf'"
+	gateway_await
+	[[ $(status .fastpath.mode) == off ]]
+	[[ $(grep -c 'no fast path' "$WORK/sluiced.log") == 1 ]]
+	grep 'no fast path, every packet takes the queue: no right to use BPF' "$WORK/sluiced.log"
+	[[ $(stream client 198.51.100.2 7 50 0 42008) == 50 ]]
+	[[ $(of_session 42008 .fastpath) == false ]]
+	[[ $(of_session 42008 .original.packets) == 50 ]]
+}
+
 @test "killed, it leaves no program behind" {
 	restart
 	stream client 198.51.100.2 7 40 0.001 42007 >/dev/null
