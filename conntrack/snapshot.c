@@ -102,12 +102,28 @@ static void add_unseen(const struct engine *engine, uint32_t index, struct snaps
 	}
 }
 
+/* Since its last packet, wherever that passed. */
+static uint32_t idle_ticks(const struct engine *engine, uint32_t index, struct mono now)
+{
+	const struct session *session = table_session(&engine->table, index);
+	uint32_t idle = table_ticks(&engine->table, now) - session->refreshed;
+
+	for (unsigned int way = 0; session->flags & SESSION_LENT && way < 2; way++) {
+		uint64_t used = __atomic_load_n(&engine->fastpath.slots[index].side[way].used_ns, __ATOMIC_RELAXED);
+		uint32_t unused = table_ticks(&engine->table, now) - table_ticks(&engine->table, (struct mono){ used });
+
+		if (used && used <= now.ns && unused < idle)
+			idle = unused;
+	}
+	return idle;
+}
+
 void snapshot_copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy)
 {
 	const struct table *table = &engine->table;
 	const struct session *session = table_session(table, index);
 	enum timeout timeout = session_timeout(session);
-	uint32_t idle = (table_ticks(&engine->table, now) - session->refreshed) / (1000 / TABLE_TICK_MS);
+	uint32_t idle = idle_ticks(engine, index, now) / (1000 / TABLE_TICK_MS);
 	uint32_t allowed = engine_timeout_ticks(engine, timeout) / (1000 / TABLE_TICK_MS);
 
 	*copy = (struct snapshot_session){

@@ -207,10 +207,15 @@ static void test_counters_and_time(void **state)
 		assert_true(forwarded(&world, &pair.forth));
 		assert_true(forwarded(&world, &pair.back));
 	}
+	/* The daemon has not looked again, and knows it all the same. */
+	world.gateway.now.ns += 6 * NS_PER_S;
+	assert_int_equal(only_session(&world).timeout_s, 14);
+	assert_true(forwarded(&world, &pair.forth));
+	assert_int_equal(only_session(&world).timeout_s, 20);
 	session = only_session(&world);
-	assert_int_equal(session.packets[0], OFFER / 2 + 50);
+	assert_int_equal(session.packets[0], OFFER / 2 + 51);
 	assert_int_equal(session.packets[1], OFFER / 2 + 50);
-	assert_int_equal(session.bytes[0], (OFFER / 2 + 50) * 58);
+	assert_int_equal(session.bytes[0], (OFFER / 2 + 51) * 58);
 	assert_int_equal(session.bytes[1], (OFFER / 2 + 50) * 78);
 	/* Seen by nobody but the fast path, it has lived on; silent, it ends when it should. */
 	gateway_pass(&world.gateway, 9000);
