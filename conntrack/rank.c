@@ -10,6 +10,7 @@ int rank_init(struct rank *rank, uint32_t capacity, uint32_t total)
 	/* While an entry moves there may be one ring more than different counts. */
 	uint32_t rings = 1;
 
+	assert(capacity > 0);
 	while (rings <= capacity && (uint64_t)rings * (rings + 1) / 2 <= (uint64_t)total + 1)
 		rings++;
 	rings++;

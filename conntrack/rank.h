@@ -34,6 +34,7 @@ struct rank {
 
 /**
  * rank_init() - entries 0 to @capacity - 1, all with count 0
+ * @capacity: at least 1
  * @total: all counts together are never more
  *
  * Return: 0 or -ENOMEM.
