@@ -44,11 +44,11 @@ measure_bulk() {
 # Seconds of processor time for a gigabit, at a rate all can carry: everything the machine did, ends
 # included, less what it does when idle is not known here; and the daemon's own.
 measure_processor() {
-	local busy daemon carried ticks
+	local busy daemon carried ticks seconds=$((EACH < 3 ? 3 : EACH))
 	ticks=$(getconf CLK_TCK)
 	busy=$(processor)
 	daemon=$(processor_daemon)
-	carried=$(in_client timeout $((EACH + 10)) iperf3 -c 198.51.100.2 -t "$EACH" -b 1G -J |
+	carried=$(in_client timeout $((seconds + 10)) iperf3 -c 198.51.100.2 -t "$seconds" -b 1G -J |
 		jq -e '.end.sum_received.bytes * 8 / 1e9' || echo 0)
 	busy=$(($(processor) - busy))
 	daemon=$(($(processor_daemon) - daemon))
