@@ -247,7 +247,7 @@ uninstall:
 
 # Prints where the package is.
 deb: all
-	@BUILD=$(BUILD) VERSION=$(VERSION) packaging/deb
+	@BUILD=$(BUILD) VERSION=$(VERSION) debian/make-package
 
 clean:
 	rm -rf $(BUILD)
