@@ -19,12 +19,12 @@ enum node {
 	NODE_KINDS,
 };
 
-/* Different translated addresses at a time: a sixteenth of the sessions, but at least these. */
+/* Different translated addresses at a time: an eighth of the sessions, but at least these. */
 #define ADDRESSES_LEAST 1024
 
 uint32_t table_addresses(uint32_t capacity)
 {
-	return capacity / 16 > ADDRESSES_LEAST ? capacity / 16 : ADDRESSES_LEAST;
+	return capacity / 8 > ADDRESSES_LEAST ? capacity / 8 : ADDRESSES_LEAST;
 }
 
 int table_init(struct table *table, uint32_t capacity, const uint64_t hash_key[2], struct mono now)
