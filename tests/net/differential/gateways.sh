@@ -97,7 +97,7 @@ load_kernel() {
 load_sluice() {
 	gateway_stop || true
 	{
-		gateway_block "mapping address-and-port-dependent" "filtering address-and-port-dependent"
+		gateway_block "martians pass" "mapping address-and-port-dependent" "filtering address-and-port-dependent"
 		cat "$1"
 	} >"$WORK/sluice.conf"
 	gateway_launch && gateway_await
