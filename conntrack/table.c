@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "conntrack/hash.h"
+#include "conntrack/mapping.h"
 
 /* How far a late refresh looks for its place in time. */
 #define PLACE_STEPS 64
-#include "conntrack/mapping.h"
 
 enum node {
 	NODE_ORIGINAL = DIRECTION_ORIGINAL,
