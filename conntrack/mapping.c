@@ -134,6 +134,18 @@ static void tell_destination(struct mappings *mappings, const struct mapping *ma
 		destinations_freed(&mappings->destinations, pool, peer, port);
 }
 
+void mappings_unmapped_ended(struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
+			     const struct endpoint *peer)
+{
+	uint32_t pool;
+
+	if (mappings->destinations.count == 0)
+		return;
+	pool = pools_lookup(&mappings->pools, &external->address, protocol);
+	if (pool != POOL_NONE)
+		destinations_freed(&mappings->destinations, pool, peer, be16_to_host(external->port));
+}
+
 /* Takes references to all of the addresses, or to none. */
 static bool refer(struct mappings *mappings, struct mapping *mapping, const struct mapping_draft *draft)
 {

@@ -179,6 +179,14 @@ void mapping_use(struct mappings *mappings, uint32_t index, const struct endpoin
  */
 void mapping_release(struct mappings *mappings, uint32_t index, const struct endpoint *peer, struct mono now);
 
+/**
+ * mappings_unmapped_ended() - a session without a mapping had @external towards @peer
+ *
+ * Its port was taken for that peer as long as it lived (see @in_use), and is not any more.
+ */
+void mappings_unmapped_ended(struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
+			     const struct endpoint *peer);
+
 /*
  * Undo a mapping_acquire() at once: no hold time starts, nothing remains. A mapping that it took
  * out of its hold time goes back there, with the whole time before it.

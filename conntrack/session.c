@@ -61,6 +61,16 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 	effect->session.reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 }
 
+/* Whichever end is outside: the other one may be an external endpoint that somebody waits for. */
+static void tell_unmapped(struct engine *engine, const struct session *session)
+{
+	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
+		struct tuple tuple = table_tuple(&engine->table, session, way);
+
+		mappings_unmapped_ended(engine->mappings, tuple.protocol, &tuple.destination, &tuple.source);
+	}
+}
+
 void engine_end_session(struct engine *engine, uint32_t index)
 {
 	const struct session *session = table_session(&engine->table, index);
@@ -77,6 +87,8 @@ void engine_end_session(struct engine *engine, uint32_t index)
 	table_unlink(&engine->table, index);
 	if (session->mapping != MAPPING_NONE)
 		mapping_release(engine->mappings, session->mapping, &peer, engine->now);
+	else
+		tell_unmapped(engine, session);
 	enter_end(engine, session);
 	table_release(&engine->table, index);
 }
