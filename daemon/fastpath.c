@@ -30,6 +30,9 @@
 #include "sluice/fastpath.h"
 
 #define INTERFACE_LIMIT 256
+/* Our place among an interface's classifiers, where nobody else should be: what stands there is ours. */
+#define CLSACT_PRIORITY 29548
+#define CLSACT_HANDLE 0x736c
 #define IDENTIFICATIONS_SIZE (FASTPATH_IDENTIFICATIONS * sizeof(uint64_t))
 /* enum bpf_attach_type; headers before Linux 6.6 do not name it. */
 #define ATTACH_TCX_INGRESS 46
@@ -58,7 +61,7 @@ struct fastpath {
 static int attach_clsact(const struct fastpath *fastpath, uint32_t interface)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)interface, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE,
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY,
 		    .prog_fd = bpf_program__fd(fastpath->program->progs.sluice_fastpath));
 	int error = bpf_tc_hook_create(&hook);
 
@@ -70,7 +73,7 @@ static int attach_clsact(const struct fastpath *fastpath, uint32_t interface)
 static void detach_clsact(uint32_t interface)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)interface, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = 1, .priority = 1);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
 
 	/* The qdisc stays: others may use it. */
 	bpf_tc_detach(&hook, &options);
@@ -132,6 +135,16 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+/* A classifier outlives whoever made it; a link of tcx ends with the process. */
+void fastpath_clear(const struct link_table *links)
+{
+	libbpf_set_print(print_libbpf);
+	for (size_t i = 0; i < links->count; i++) {
+		if (!links->links[i].loopback)
+			detach_clsact(links->links[i].index);
+	}
+}
+
 static const char *error_text(int error)
 {
 	switch (error) {
@@ -177,7 +190,6 @@ int fastpath_create(uint32_t capacity, struct fastpath **fastpath, const char **
 		return -ENOMEM;
 	made->slots = MAP_FAILED;
 	made->identifications = MAP_FAILED;
-	libbpf_set_print(print_libbpf);
 	error = load(made, capacity);
 	if (error) {
 		*message = error_text(error);

@@ -14,6 +14,13 @@ struct links;
 struct routes;
 
 /**
+ * fastpath_clear() - detach what a daemon that was killed may have left behind
+ *
+ * To be called first, also when there is to be no fast path.
+ */
+void fastpath_clear(const struct link_table *links);
+
+/**
  * fastpath_create() - load the program, with room for @capacity sessions
  * @message: receives why there is none, in words
  *

@@ -287,6 +287,7 @@ static void start_fastpath(struct shell *shell)
 	struct engine_fastpath fastpath;
 	const char *message = "routes and policies cannot be followed";
 
+	fastpath_clear(links_table(shell->links));
 	if (!shell->configuration->settings.fastpath)
 		return;
 	if (fastpath_create(shell->configuration->settings.capacity, &shell->fastpath, &message) < 0 ||
