@@ -83,6 +83,12 @@ static bool fits_session(const struct passage *passage)
 				   direction_opposite(passage->direction), quote->tcp_sequence)));
 }
 
+/* What the kernel says to the machine itself; of the rest of the loopback nothing comes up. */
+static bool is_to_ourselves(const struct passage *passage)
+{
+	return passage->meta->hook == HOOK_OUTPUT && passage->context.oif && passage->context.oif->loopback;
+}
+
 /*
  * Silence for errors about nothing we know (RFC 5508 REQ-4), but the router's own
  * are heard: it answers first packets that died of their TTL before any hook that
@@ -99,6 +105,8 @@ static enum reason pass_unmatched(struct passage *passage)
 	/* Related to the packet it is about, though that made no session: so nft sees it too. */
 	passage->context.ct_state = CT_STATE_RELATED;
 	passage->settled = true;
+	if (is_to_ourselves(passage))
+		return REASON_NONE;
 	reason = judge(passage, HOOK_OUTPUT, false);
 	if (reason == REASON_NONE)
 		reason = judge(passage, HOOK_POSTROUTING, false);
@@ -118,6 +126,20 @@ static void learn(struct passage *passage)
 	path_mtus_learn(passage->engine->path_mtus, &passage->tuples[passage->direction].source.address, mtu,
 			passage->now);
 	pathwatch_told(passage);
+}
+
+/* Rules have no say between the machine's own programs, but they have when a host inside is meant. */
+static enum reason judge_error(struct passage *passage)
+{
+	enum hook hook = passage->meta->hook;
+	enum reason reason;
+
+	if (is_to_ourselves(passage) && session_nat(passage->session) == SESSION_NAT_NONE)
+		return REASON_NONE;
+	reason = judge(passage, hook, false);
+	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
+		reason = judge(passage, HOOK_POSTROUTING, false);
+	return reason;
 }
 
 enum reason related_process(struct passage *passage)
@@ -143,9 +165,7 @@ enum reason related_process(struct passage *passage)
 	session_tell_tuples(passage);
 	passage->context.ct_original = &passage->tuples[DIRECTION_ORIGINAL];
 	passage->context.ct_reply = &passage->tuples[DIRECTION_REPLY];
-	reason = judge(passage, hook, false);
-	if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
-		reason = judge(passage, HOOK_POSTROUTING, false);
+	reason = judge_error(passage);
 	if (reason != REASON_NONE)
 		return reason;
 	if (hook != HOOK_PREROUTING) {

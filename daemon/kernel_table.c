@@ -6,7 +6,9 @@
  *               address, and what a rule of that hook could match
  *   input, forward, output
  *               everything but loopback and what carries our mark: it was settled
- *               in an earlier hook, or we sent it ourselves
+ *               in an earlier hook, or we sent it ourselves. Of the loopback only
+ *               what the kernel says to itself about a packet that we translated:
+ *               it had our external address by then, and means a host inside
  *   defrag      never reached. Its tproxy rule makes the kernel reassemble fragments
  *               before our first chain, without waking connection tracking.
  */
@@ -334,6 +336,27 @@ static void plan_queue(struct kernel_plan *plan, const char *chain, uint32_t int
 	rule_queue(plan, false);
 }
 
+/*
+ * A neighbour that does not answer, a tunnel that is narrower: the kernel says so to who
+ * sent the packet, which by then is one of the machine's own addresses.
+ */
+static void plan_own_error(struct kernel_plan *plan, enum kernel_set set, uint8_t protocol, uint8_t last_type)
+{
+	const uint16_t loopback = ARPHRD_LOOPBACK;
+	const uint8_t first_type = protocol == IPPROTO_ICMP ? last_type : 1;
+
+	rule_begin(plan, "output");
+	rule_load_meta(plan, NFT_META_OIFTYPE);
+	rule_compare(plan, NFT_CMP_EQ, &loopback, sizeof(loopback));
+	rule_load_meta(plan, NFT_META_L4PROTO);
+	rule_compare(plan, NFT_CMP_EQ, &protocol, sizeof(protocol));
+	rule_load_payload(plan, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(first_type));
+	rule_compare_range(plan, &first_type, &last_type, sizeof(first_type));
+	rule_match_set(plan, set, true);
+	/* Between the machine's own programs it must arrive without the engine, too. */
+	rule_queue(plan, true);
+}
+
 void kernel_plan_rules(struct kernel_plan *plan)
 {
 	const uint16_t port = htons(1);
@@ -365,12 +388,17 @@ void kernel_plan_rules(struct kernel_plan *plan)
 	for (const char *const *chain = (const char *const[]){ "input", "forward", "output", NULL }; *chain; chain++) {
 		bool input = **chain == 'i', output = **chain == 'o';
 
+		rule_begin(plan, *chain);
+		rule_accept_marked(plan);
+		if (output) {
+			/* Unreachable; of IPv6 also too big. */
+			plan_own_error(plan, KERNEL_SET_EXTERNAL4, IPPROTO_ICMP, 3);
+			plan_own_error(plan, KERNEL_SET_EXTERNAL6, IPPROTO_ICMPV6, 2);
+		}
 		if (input || output) {
 			rule_begin(plan, *chain);
 			rule_accept_loopback(plan, input ? NFT_META_IIFTYPE : NFT_META_OIFTYPE);
 		}
-		rule_begin(plan, *chain);
-		rule_accept_marked(plan);
 		/* Forwarding never goes on without the engine: it would leave untranslated. */
 		plan_queue(plan, *chain, input ? NFT_META_IIFNAME : output ? NFT_META_OIFNAME : 0);
 	}

@@ -212,6 +212,10 @@ struct gateway_verdict gateway_send(struct gateway *gateway, uint32_t iif, struc
 	result.expired = iif && !stays && verdict.reason == REASON_NONE && ttl_of(wire) <= 1;
 	if (verdict.reason == REASON_NONE && !verdict.settled && !result.expired)
 		verdict = through(gateway, &meta, !iif ? HOOK_OUTPUT : stays ? HOOK_INPUT : HOOK_FORWARD, wire);
+	/* What the output hook gives another destination is routed anew. */
+	destination = destination_of(wire);
+	if (!iif && verdict.rewritten)
+		meta.oif = route(gateway, &destination);
 	keep_answers(gateway);
 	result.reason = verdict.reason;
 	result.rule = verdict.rule;

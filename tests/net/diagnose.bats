@@ -228,6 +228,21 @@ talk.sendall(bytes(300000))'
 	[[ "$(text_of unreachable)" == *"198.51.100.2 says \"host unreachable\""* ]]
 }
 
+@test "unreachable: nobody there on the gateway's own outside network" {
+	gateway_with
+	# What nobody answers for is given up after three seconds.
+	run in_client ping -c 1 -W 6 198.51.100.77
+	[[ "$output" == *"From 198.51.100.1 "*"Destination Host Unreachable"* ]]
+	# Told, and not left to wait: 28 would be a timeout.
+	run -7 fetch client http://198.51.100.77/ --connect-timeout 9
+	finds "unreachable 198.51.100.77 2"
+	[[ "$(text_of unreachable)" == *"198.51.100.1 says \"host unreachable\""* ]]
+	# The gateway's own programs hear of it as ever, whatever the rules say of its output.
+	sed -i '/chain forward/i\		chain output { type filter hook output priority 0; policy drop; oifname "wan" accept; }' "$WORK/sluice.conf"
+	control reload
+	run -7 in_gateway curl -sS --connect-timeout 9 http://198.51.100.78/
+}
+
 @test "ttl-exceeded: a routing loop" {
 	gateway_with
 	try client http://192.0.2.7/ --connect-timeout 2
