@@ -79,7 +79,7 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 @test "an upload through IPv6, where nothing is translated" {
 	local hits=$(status .fastpath.hits)
 	inside server timeout 20 nc -6 -l 5000 >"$WORK/received" 3>&- &
-	sleep 0.3
+	wait_for 5 eval "inside server ss -Hltn 'sport = :5000' | grep -q ."
 	inside client timeout 20 nc -N 2001:db8::2 5000 <"$WORK/www/file"
 	wait
 	cmp "$WORK/www/file" "$WORK/received"

@@ -33,9 +33,10 @@ in_client2() { inside client2 "$@"; }
 in_gateway() { inside gateway "$@"; }
 in_server() { inside server "$@"; }
 
-# wait_for SECONDS COMMAND...: until it succeeds; 1 when it does not in time.
+# wait_for SECONDS COMMAND...: until it succeeds; 1 when it does not in time. SECONDS are what it takes
+# on a quiet machine at most; a busy one gets $PATIENCE times as many.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/./} + $1 * ${PATIENCE:-4} * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((${EPOCHREALTIME/./} < end)) || return 1
@@ -297,6 +298,9 @@ capture_start() {
 	start "$1" "$2" tcpdump -i eth0 -n -U --immediate-mode -s 256 -B 8192 -w "$WORK/$1.pcap" "${3:-}"
 	wait_for 5 grep -q 'listening on' "$WORK/$1.log"
 }
+
+# captured NAME NUMBER: so many packets were seen, soon
+captured() { wait_for 2 eval "(( \$(tcpdump -n -r '$WORK/$1.pcap' 2>/dev/null | wc -l) >= $2 ))"; }
 
 # capture_count NAME [FILTER]: ends the capture and says how many packets match.
 capture_count() {

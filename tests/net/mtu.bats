@@ -72,7 +72,8 @@ download() {
 	capture_start syns server 'tcp[13] & 2 != 0 and port 80'
 	capture_start answers client 'tcp[13] & 2 != 0 and port 80'
 	fetch client http://203.0.113.2/ip
-	sleep 0.2
+	captured syns 1
+	captured answers 1
 	[[ $(capture_count syns) -gt 0 ]]
 	tcpdump -nr "$WORK/syns.pcap" 'dst port 80' 2>/dev/null | grep -q 'mss 1360'
 	[[ $(capture_count answers) -gt 0 ]]
