@@ -8,7 +8,7 @@
 #define SLUICE_DAEMON_ANSWER_H
 
 #include "sluice/snapshot.h"
-#include "daemon/queue.h"
+#include "daemon/queues.h"
 
 /* Longest line that one session, mapping or event can need. */
 #define ANSWER_LINE_SIZE 1536

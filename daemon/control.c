@@ -194,7 +194,7 @@ static void control_gather(struct control *control, struct answer_view *report)
 {
 	const struct shell *shell = control->shell;
 
-	view_gather(&control->view, shell->engine, shell->queue, shell->started, loop_now(), report);
+	view_gather(&control->view, shell->engine, shell->queues, shell->started, loop_now(), report);
 	report->fastpath_mode = fastpath_mode(shell->fastpath);
 	report->fastpath_failed = fastpath_failed(shell->fastpath);
 }

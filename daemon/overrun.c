@@ -32,7 +32,7 @@ void overrun_watch(struct overrun *overrun, struct shell *shell, struct mono now
 {
 	struct queue_statistics latest;
 
-	if (mono_ms_between(overrun->looked, now) < LOOK_MS || queue_statistics(shell->queue, &latest) < 0)
+	if (mono_ms_between(overrun->looked, now) < LOOK_MS || queues_statistics(shell->queues, &latest) < 0)
 		return;
 	overrun->looked = now;
 	if (lost_in(&latest) > lost_in(&overrun->latest)) {

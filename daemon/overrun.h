@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/queue.h"
+#include "daemon/queues.h"
 
 struct shell;
 

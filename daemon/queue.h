@@ -1,68 +1,97 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packets from NFQUEUE and verdicts back to it. The only file that knows
- * nfnetlink_queue is queue.c.
+ * One NFQUEUE and the netlink socket it comes through. queues.c, which serves all of
+ * them, is the only one who uses this; queue.c is the only file that knows
+ * nfnetlink_queue.
  */
 #ifndef SLUICE_DAEMON_QUEUE_H
 #define SLUICE_DAEMON_QUEUE_H
 
-#include "sluice/engine.h"
+#include <sys/socket.h>
+#include <sys/uio.h>
 
-struct loop;
-struct queue;
+#include "sluice/engine.h"
+#include "daemon/verdicts.h"
+
+struct mnl_socket;
+
+/*
+ * One message: 64 KiB and what surrounds them. Not a multiple of the page: the heads
+ * of the buffers must not all compete for the same few lines of the cache.
+ */
+#define QUEUE_BUFFER_SIZE (65536u + 2048u + 320u)
 
 /**
- * struct queue_options
+ * struct queue
  * @number: of the queue
- * @length: packets the kernel holds at most before it drops
- * @mark: the one bit set on settled packets
- * @gso: take segments of up to 64 KiB as they are
- * @batch_done: called after each batch, when its verdicts are on their way; @drained: no more
- *	packets were waiting
+ * @wanted: messages that the next batch may have
+ * @send_buffer: of the socket, in bytes: no batch of verdicts may be larger
  */
-struct queue_options {
+struct queue {
+	struct mnl_socket *socket;
 	uint16_t number;
-	uint32_t length;
-	uint32_t mark;
-	bool gso;
-	void (*batch_done)(void *context, bool drained);
-	void *context;
+	unsigned int wanted;
+	size_t send_buffer;
 };
 
 /**
- * queue_create() - bind a queue; packets wait in the kernel until queue_start()
- * @queue: receives it
- * @message: receives why it failed, a static text
+ * struct queue_batch - messages of one queue
+ * @received: how many there are
+ * @asked: how many there might have been: with fewer, the queue was empty
+ * @next: the first that is not yet judged
+ */
+struct queue_batch {
+	unsigned int received, asked, next;
+	struct iovec vectors[VERDICTS_LIMIT];
+	struct mmsghdr messages[VERDICTS_LIMIT];
+	uint8_t buffers[VERDICTS_LIMIT][QUEUE_BUFFER_SIZE] __attribute__((aligned(64)));
+};
+
+/**
+ * struct queue_packet - what one message says
+ * @id: the packet's number as the kernel wrote it
+ * @bytes: in the batch's buffer; behind @length of them meta.room more may be written
+ */
+struct queue_packet {
+	struct be32 id;
+	struct packet_meta meta;
+	uint8_t *bytes;
+	uint32_t length;
+};
+
+enum queue_message {
+	QUEUE_MESSAGE_PACKET,
+	QUEUE_MESSAGE_REFUSAL, /* of a verdict: the packet is gone already, as its interface may be */
+	QUEUE_MESSAGE_OTHER,
+};
+
+/**
+ * queue_open() - bind queue @number; the kernel keeps nothing for it until queue_begin()
+ * @length: packets the kernel holds at most before it drops
+ * @gso: take segments of up to 64 KiB as they are
  *
  * Return: 0; -EPERM: no CAP_NET_ADMIN; -EBUSY: somebody else holds the queue;
- * -EPROTONOSUPPORT: the kernel has no NFQUEUE; or another negative errno.
+ * -EPROTONOSUPPORT: the kernel has no NFQUEUE; or another negative errno. After an
+ * error, too, @queue is to be closed.
  */
-int queue_create(const struct queue_options *options, struct engine *engine, struct queue **queue,
-		 const char **message);
+int queue_open(struct queue *queue, uint16_t number, uint32_t length, bool gso);
+void queue_close(struct queue *queue);
 
-/** queue_start() - begin to take packets, from @loop */
-int queue_start(struct queue *queue, struct loop *loop);
+/** queue_begin() - let the kernel queue packets from now on */
+int queue_begin(struct queue *queue);
 
-/** queue_destroy() - drop what still waits in the kernel and let the queue go */
-void queue_destroy(struct queue *queue);
+int queue_fd(const struct queue *queue);
+
+/** queue_batch_init() - before the first batch; @batch holds zeros */
+void queue_batch_init(struct queue_batch *batch);
 
 /**
- * struct queue_statistics - since the queue was bound
- * @waiting: packets in the kernel's queue now
- * @dropped: packets the kernel dropped because the queue was full
- * @failed: packets it could not hand over because the socket was full
- * @refused: verdicts the kernel did not take (the packet was gone)
+ * queue_receive() - what waits, without waiting for more
+ * Return: messages, 0 when there are none, or negative errno.
  */
-struct queue_statistics {
-	uint32_t waiting;
-	uint64_t dropped, failed;
-	uint64_t refused;
-};
+int queue_receive(struct queue *queue, struct queue_batch *batch);
 
-/**
- * queue_statistics() - as the kernel counts them, read from proc
- * Return: 0, or negative errno; then @statistics holds zeros and what we know.
- */
-int queue_statistics(const struct queue *queue, struct queue_statistics *statistics);
+/** queue_batch_read() - the batch's next message; @packet is filled when it is one */
+enum queue_message queue_batch_read(const struct queue_batch *batch, struct queue_packet *packet);
 
 #endif

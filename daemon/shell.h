@@ -9,7 +9,7 @@
 #include "sluice/engine.h"
 #include "daemon/loop.h"
 #include "daemon/overrun.h"
-#include "daemon/queue.h"
+#include "daemon/queues.h"
 
 /* Signals that stop the daemon or make it reload. */
 #define SHELL_SIGNALS 4
@@ -45,7 +45,7 @@ struct shell {
 	struct listeners *listeners;
 	struct routes *routes;
 	struct kernel_table *kernel_table;
-	struct queue *queue;
+	struct queues *queues;
 	struct inject *inject;
 	struct fastpath *fastpath;
 	struct ipsec *ipsec;

@@ -344,8 +344,9 @@ static int start_control(struct shell *shell)
 static int start_packets(struct shell *shell, bool gso)
 {
 	const struct settings *settings = &shell->configuration->settings;
-	const struct queue_options options = {
-		.number = settings->queue,
+	const struct queues_options options = {
+		.first = settings->queue,
+		.count = 1,
 		.length = settings->queue_length,
 		.mark = settings->mark,
 		.gso = gso,
@@ -353,6 +354,7 @@ static int start_packets(struct shell *shell, bool gso)
 		.context = shell,
 	};
 	const char *message;
+	uint16_t number;
 	int error;
 
 	processor_stay();
@@ -360,9 +362,9 @@ static int start_packets(struct shell *shell, bool gso)
 	error = inject_create(settings->mark, &shell->inject);
 	if (error)
 		return start_failed("raw sockets", error);
-	error = queue_create(&options, shell->engine, &shell->queue, &message);
+	error = queues_create(&options, shell->engine, &shell->queues, &number, &message);
 	if (error) {
-		log_write(LOG_LEVEL_ERROR, "cannot start: queue %u: %s", options.number, message);
+		log_write(LOG_LEVEL_ERROR, "cannot start: queue %u: %s", number, message);
 		return error;
 	}
 	error = kernel_table_create(&shell->kernel_table);
@@ -373,7 +375,7 @@ static int start_packets(struct shell *shell, bool gso)
 static int start_table(struct shell *shell)
 {
 	const char *message;
-	int error = queue_start(shell->queue, shell->loop);
+	int error = queues_start(shell->queues, shell->loop);
 
 	if (error)
 		return start_failed("queue", error);
@@ -433,7 +435,7 @@ static void shell_stop(struct shell *shell)
 		log_write(LOG_LEVEL_ERROR, "table inet sluice stays in the kernel: %m");
 	}
 	kernel_table_destroy(shell->kernel_table);
-	queue_destroy(shell->queue);
+	queues_destroy(shell->queues);
 	control_stop(shell->control);
 	survival_leave(shell);
 	fastpath_destroy(shell->fastpath);

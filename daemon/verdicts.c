@@ -61,16 +61,16 @@ struct verdicts {
 	uint8_t text[VERDICTS_LIMIT * MESSAGE_LIMIT] __attribute__((aligned(8)));
 };
 
-struct verdicts *verdicts_create(int fd, uint16_t queue, size_t send_buffer)
+struct verdicts *verdicts_create(void)
 {
-	struct verdicts *verdicts = calloc(1, sizeof(*verdicts));
+	return calloc(1, sizeof(struct verdicts));
+}
 
-	if (!verdicts)
-		return NULL;
+void verdicts_begin(struct verdicts *verdicts, int fd, uint16_t queue, size_t send_buffer)
+{
 	verdicts->fd = fd;
 	verdicts->queue = htons(queue);
 	verdicts->bytes_limit = send_buffer < BATCH_BYTES ? send_buffer : BATCH_BYTES;
-	return verdicts;
 }
 
 void verdicts_destroy(struct verdicts *verdicts)

@@ -28,13 +28,16 @@ struct verdict_message {
 	uint32_t length;
 };
 
+/** verdicts_create() - Return: an empty batch; NULL without memory. */
+struct verdicts *verdicts_create(void);
+void verdicts_destroy(struct verdicts *verdicts);
+
 /**
- * verdicts_create() - an empty batch
- * @fd: the queue's netlink socket; stays the caller's
+ * verdicts_begin() - the batches from now on are for @queue; the last one has been sent
+ * @fd: its netlink socket; stays the caller's
  * @send_buffer: of that socket, in bytes: no batch may be larger
  */
-struct verdicts *verdicts_create(int fd, uint16_t queue, size_t send_buffer);
-void verdicts_destroy(struct verdicts *verdicts);
+void verdicts_begin(struct verdicts *verdicts, int fd, uint16_t queue, size_t send_buffer);
 
 /**
  * verdicts_room() - does a verdict with @length bytes of payload fit in?

@@ -97,7 +97,7 @@ static struct snapshot_black_hole *gather_black_holes(const struct engine *engin
 	return holes;
 }
 
-void view_gather(const struct view *view, const struct engine *engine, const struct queue *queue, struct mono started,
+void view_gather(const struct view *view, const struct engine *engine, const struct queues *queues, struct mono started,
 		 struct mono now, struct answer_view *report)
 {
 	*report = (struct answer_view){
@@ -111,8 +111,8 @@ void view_gather(const struct view *view, const struct engine *engine, const str
 	subtract_baseline(&report->counted, &view->baseline);
 	report->pools = gather_pools(engine, &report->pool_count);
 	report->black_holes = gather_black_holes(engine, &report->black_hole_count);
-	if (queue)
-		(void)queue_statistics(queue, &report->queue);
+	if (queues)
+		(void)queues_statistics(queues, &report->queue);
 }
 
 void view_release(struct answer_view *report)

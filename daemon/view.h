@@ -26,10 +26,10 @@ void view_reset(struct view *view, const struct engine *engine);
 
 /**
  * view_gather() - look at everything
- * @queue: NULL: no counters of the kernel's
+ * @queues: NULL: no counters of the kernel's
  * @report: receives it; give back with view_release()
  */
-void view_gather(const struct view *view, const struct engine *engine, const struct queue *queue, struct mono started,
+void view_gather(const struct view *view, const struct engine *engine, const struct queues *queues, struct mono started,
 		 struct mono now, struct answer_view *report);
 void view_release(struct answer_view *report);
 

@@ -96,6 +96,15 @@ static void replay_sent(struct fate *fates)
 	assert_int_equal(left, 0);
 }
 
+static struct verdicts *verdicts_open(size_t send_buffer)
+{
+	struct verdicts *verdicts = verdicts_create();
+
+	assert_non_null(verdicts);
+	verdicts_begin(verdicts, -1, QUEUE, send_buffer);
+	return verdicts;
+}
+
 static void add(struct verdicts *verdicts, const struct verdict_message *message)
 {
 	if (!verdicts_room(verdicts, message->payload ? message->length : 0))
@@ -150,7 +159,7 @@ static void test_random_batches(void **state)
 		bytes[i] = (uint8_t)rand_r(&seed);
 	for (unsigned int round = 0; round < 20; round++) {
 		/* Some sockets take a little more than one segment, some take many. */
-		struct verdicts *verdicts = verdicts_create(-1, QUEUE, round % 2 ? 70000 : 4 << 20);
+		struct verdicts *verdicts = verdicts_open(round % 2 ? 70000 : 4 << 20);
 
 		assert_non_null(verdicts);
 		sent_length = 0;
@@ -169,7 +178,7 @@ static void test_random_batches(void **state)
 
 static void test_same_fate_shares_a_message(void **state)
 {
-	struct verdicts *verdicts = verdicts_create(-1, QUEUE, 4 << 20);
+	struct verdicts *verdicts = verdicts_open(4 << 20);
 	struct verdict_message message = { .verdict = VERDICT_ACCEPT, .has_mark = true, .mark = 1 };
 
 	(void)state;
@@ -187,7 +196,7 @@ static void test_same_fate_shares_a_message(void **state)
 
 static void test_nothing_is_lost_without_memory(void **state)
 {
-	struct verdicts *verdicts = verdicts_create(-1, QUEUE, 4 << 20);
+	struct verdicts *verdicts = verdicts_open(4 << 20);
 	const struct verdict_message message = { .id = be32_from_host(1), .verdict = VERDICT_DROP };
 	struct fate fate = { 0 };
 

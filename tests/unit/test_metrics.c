@@ -16,9 +16,9 @@
 /* What the queue would say; the engine's part is set by each test. */
 static const struct queue_statistics said = { .dropped = 3, .failed = 4 };
 
-int queue_statistics(const struct queue *queue, struct queue_statistics *statistics)
+int queues_statistics(const struct queues *queues, struct queue_statistics *statistics)
 {
-	(void)queue;
+	(void)queues;
 	*statistics = said;
 	return 0;
 }

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. The packets of a batch are judged one after another in place,
+ * and the verdicts go back in the same order before the next batch is received.
+ */
+#include "daemon/queues.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/queue.h"
+#include "daemon/verdicts.h"
+
+/* Batches in one turn of the loop: control requests wait for 512 packets at most. */
+#define BATCHES_PER_TURN 8
+#define RETRY_MS 5u
+
+/* One queue and its place among the others. */
+struct seat {
+	struct queues *queues;
+	struct queue queue;
+	struct loop_watch *watch;
+};
+
+/*
+ * @proc: opened while we are root: the file is for root's eyes
+ * @batch: one for all, so that it stays in the cache
+ */
+struct queues {
+	struct queues_options options;
+	struct engine *engine;
+	struct verdicts *verdicts;
+	struct loop_timer *retry;
+	struct seat *seats;
+	int proc;
+	uint64_t refused;
+	struct log_limit complaints;
+	struct queue_batch batch;
+};
+
+/* ------------------------------------------------------------------ binding */
+
+static const char *bind_error_text(int error)
+{
+	switch (error) {
+	case -EPERM:
+		return "no right to use NFQUEUE: start as root or with CAP_NET_ADMIN";
+	case -EBUSY:
+		return "another program holds this NFQUEUE number";
+	case -EPROTONOSUPPORT:
+		return "this kernel has no NFQUEUE (CONFIG_NETFILTER_NETLINK_QUEUE)";
+	case -ENOMEM:
+		return "no memory for the packet buffers";
+	default:
+		return "cannot bind the NFQUEUE";
+	}
+}
+
+/*
+ * Adds up the kernel's lines about queues @first to @last.
+ * Return: how many there are, or negative errno.
+ */
+static int statistics_sum(const struct queues *queues, unsigned int first, unsigned int last,
+			  struct queue_statistics *statistics)
+{
+	char text[16384], *line, *rest = NULL;
+	ssize_t length;
+	int found = 0;
+
+	if (queues->proc < 0)
+		return -EACCES;
+	length = pread(queues->proc, text, sizeof(text) - 1, 0);
+	if (length < 0)
+		return -errno;
+	text[length] = '\0';
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		unsigned int number, waiting;
+		unsigned long dropped, failed;
+
+		/* queue, port, waiting, copy mode, copy range, dropped: queue full, dropped: socket full */
+		if (sscanf(line, "%u %*u %u %*u %*u %lu %lu", &number, &waiting, &dropped, &failed) != 4 ||
+		    number < first || number > last)
+			continue;
+		statistics->waiting += waiting;
+		statistics->dropped += dropped;
+		statistics->failed += failed;
+		found++;
+	}
+	return found;
+}
+
+static int seats_open(struct queues *queues, uint16_t *number)
+{
+	const struct queues_options *options = &queues->options;
+
+	for (unsigned int i = 0; i < options->count; i++) {
+		struct seat *seat = &queues->seats[i];
+		int error;
+
+		*number = (uint16_t)(options->first + i);
+		seat->queues = queues;
+		error = queue_open(&seat->queue, *number, options->length, options->gso);
+		/* EPERM is also the kernel's word for a queue that is somebody else's. */
+		if (error == -EPERM && statistics_sum(queues, *number, *number, &(struct queue_statistics){ 0 }) > 0)
+			return -EBUSY;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int queues_create(const struct queues_options *options, struct engine *engine, struct queues **queues, uint16_t *number,
+		  const char **message)
+{
+	struct queues *made = aligned_alloc(64, sizeof(*made));
+	int error = -ENOMEM;
+
+	*number = options->first;
+	if (!made)
+		goto cleanup;
+	memset(made, 0, offsetof(struct queues, batch.buffers));
+	made->options = *options;
+	made->engine = engine;
+	made->complaints = (struct log_limit){ .burst = 1, .interval_ms = 10000 };
+	made->proc = open("/proc/self/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC);
+	queue_batch_init(&made->batch);
+	made->verdicts = verdicts_create();
+	made->seats = calloc(options->count, sizeof(*made->seats));
+	if (made->verdicts && made->seats)
+		error = seats_open(made, number);
+cleanup:
+	if (error) {
+		queues_destroy(made);
+		*message = bind_error_text(error);
+		return error;
+	}
+	*queues = made;
+	return 0;
+}
+
+void queues_destroy(struct queues *queues)
+{
+	if (!queues)
+		return;
+	for (unsigned int i = 0; queues->seats && i < queues->options.count; i++) {
+		loop_watch_destroy(queues->seats[i].watch);
+		queue_close(&queues->seats[i].queue);
+	}
+	loop_timer_destroy(queues->retry);
+	verdicts_destroy(queues->verdicts);
+	if (queues->proc >= 0)
+		close(queues->proc);
+	free(queues->seats);
+	free(queues);
+}
+
+/* ------------------------------------------------------------------ serving */
+
+/* Once in a while: whatever is wrong here is wrong for many packets. */
+static void queues_complain(struct queues *queues, const char *what, int error)
+{
+	uint64_t suppressed;
+
+	if (!log_limit_pass(&queues->complaints, loop_now(), &suppressed))
+		return;
+	errno = -error;
+	log_write(LOG_LEVEL_WARNING, "queue: %s: %m", what);
+}
+
+static void queues_watch(struct queues *queues, unsigned int events)
+{
+	for (unsigned int i = 0; i < queues->options.count; i++)
+		loop_watch_set(queues->seats[i].watch, events);
+}
+
+/* False: the kernel takes no verdicts just now, nothing may be received over them. */
+static bool queues_flush(struct queues *queues)
+{
+	unsigned int pending = verdicts_pending(queues->verdicts);
+	int error = verdicts_send(queues->verdicts);
+
+	if (error == -EAGAIN) {
+		queues_complain(queues, "verdicts wait", -ENOBUFS);
+		queues_watch(queues, 0);
+		loop_timer_start(queues->retry, RETRY_MS);
+		return false;
+	}
+	if (error) {
+		queues->refused += pending;
+		queues_complain(queues, "verdicts lost", error);
+	}
+	return true;
+}
+
+static struct verdict_message queues_judge(struct queues *queues, struct queue_packet *packet, struct mono now)
+{
+	uint32_t own = queues->options.mark, mark = packet->meta.mark;
+	struct verdict_message message = { .id = packet->id };
+	struct engine_verdict decided;
+
+	packet->meta.mark &= ~own;
+	decided = engine_process(queues->engine, &packet->meta, packet->bytes, packet->length, now);
+	message.verdict = decided.verdict;
+	if (decided.verdict == VERDICT_DROP)
+		return message;
+	if (decided.mark_changed)
+		mark = decided.mark & ~own;
+	if (decided.settled)
+		mark |= own;
+	message.has_mark = decided.mark_changed || decided.settled;
+	message.mark = message.has_mark ? mark : 0;
+	if (decided.rewritten && packet->meta.truncated) {
+		/* Going back it would lose its tail, going on it would leave untranslated. */
+		message = (struct verdict_message){ .id = packet->id, .verdict = VERDICT_DROP };
+	} else if (decided.rewritten) {
+		message.payload = packet->bytes;
+		message.length = decided.length;
+	}
+	return message;
+}
+
+/* False when the kernel takes no verdicts: the message is to be taken again later. */
+static bool queues_take(struct queues *queues, struct mono now)
+{
+	struct queue_packet packet;
+	struct verdict_message verdict;
+	enum queue_message kind = queue_batch_read(&queues->batch, &packet);
+
+	if (kind == QUEUE_MESSAGE_REFUSAL)
+		queues->refused++;
+	if (kind != QUEUE_MESSAGE_PACKET)
+		return true;
+	if (!verdicts_room(queues->verdicts, packet.length + packet.meta.room) && !queues_flush(queues))
+		return false;
+	verdict = queues_judge(queues, &packet, now);
+	verdicts_add(queues->verdicts, &verdict);
+	return true;
+}
+
+/* Judges what was received and not yet judged. False: the rest must wait. */
+static bool queues_work(struct queues *queues)
+{
+	struct queue_batch *batch = &queues->batch;
+	struct mono now = loop_now();
+
+	for (; batch->next < batch->received; batch->next++)
+		if (!queues_take(queues, now))
+			return false;
+	if (!queues_flush(queues))
+		return false;
+	queues->options.batch_done(queues->options.context, batch->received < batch->asked);
+	return true;
+}
+
+static void seat_ready(void *context, unsigned int events)
+{
+	struct seat *seat = context;
+	struct queues *queues = seat->queues;
+
+	(void)events;
+	verdicts_begin(queues->verdicts, queue_fd(&seat->queue), seat->queue.number, seat->queue.send_buffer);
+	for (unsigned int batch = 0; batch < BATCHES_PER_TURN; batch++) {
+		int received = queue_receive(&seat->queue, &queues->batch);
+
+		if (received <= 0) {
+			if (received < 0)
+				queues_complain(queues, "cannot receive", received);
+			return;
+		}
+		if (!queues_work(queues) || queues->batch.received < queues->batch.asked)
+			return;
+	}
+}
+
+static void queues_retry(void *context)
+{
+	struct queues *queues = context;
+
+	if (queues_flush(queues) && queues_work(queues))
+		queues_watch(queues, LOOP_READ);
+}
+
+int queues_start(struct queues *queues, struct loop *loop)
+{
+	int error = 0;
+
+	queues->retry = loop_timer_create(loop, queues_retry, queues);
+	if (!queues->retry)
+		return -ENOMEM;
+	for (unsigned int i = 0; !error && i < queues->options.count; i++) {
+		struct seat *seat = &queues->seats[i];
+
+		seat->watch = loop_watch_create(loop, queue_fd(&seat->queue), LOOP_READ, seat_ready, seat);
+		error = seat->watch ? queue_begin(&seat->queue) : -ENOMEM;
+	}
+	return error;
+}
+
+/* --------------------------------------------------------------- statistics */
+
+int queues_statistics(const struct queues *queues, struct queue_statistics *statistics)
+{
+	unsigned int first = queues->options.first;
+	int found;
+
+	*statistics = (struct queue_statistics){ .refused = queues->refused };
+	found = statistics_sum(queues, first, first + queues->options.count - 1, statistics);
+	return found > 0 ? 0 : found < 0 ? found : -ENOENT;
+}
