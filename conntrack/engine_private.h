@@ -165,6 +165,11 @@ void fastpath_consider(struct passage *passage);
 void fastpath_meet(struct passage *passage);
 /* Brings a lent session up to date. */
 void fastpath_regain(struct engine *engine, uint32_t index);
+/*
+ * A session that an earlier process had lent, and that is back in its list: it stays lent
+ * where its slot is still its own; else what it knows of its numbers is out of date.
+ */
+void fastpath_adopt(struct engine *engine, uint32_t index);
 /* Takes a lent session back for good. */
 void fastpath_recall(struct engine *engine, uint32_t index);
 /* Regains the next few lent sessions, recalls the silent among them. */

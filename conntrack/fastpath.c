@@ -11,6 +11,9 @@
  * ruleset, a change of addresses or routes, and silence: only what flows is worth an
  * entry, and timers are then exact without it.
  *
+ * What is lent when the process ends may stay lent: its slot outlives the process where the
+ * session does (recover.c), and knows more than the session.
+ *
  * A sweep regains every lent session once in a while, so that its place in its timeout
  * list is not far behind its last packet, and its counters not far behind the truth.
  */
@@ -78,8 +81,8 @@ void fastpath_consider(struct passage *passage)
 		return;
 	}
 	packets = session_packets(session, DIRECTION_ORIGINAL) + session_packets(session, DIRECTION_REPLY);
-	if (packets % OFFER_PACKETS || !passage->meta->iif ||
-	    !is_fit(passage->engine, session) || !passes_unseen(passage))
+	if (packets % OFFER_PACKETS || !passage->meta->iif || !is_fit(passage->engine, session) ||
+	    !passes_unseen(passage))
 		return;
 	effect = outbox_add(&passage->engine->outbox, EFFECT_INSTALL, passage->now);
 	if (!effect)
@@ -90,13 +93,8 @@ void fastpath_consider(struct passage *passage)
 	effect->install.mark = passage->context.mark;
 }
 
-bool engine_lend(struct engine *engine, struct session_handle handle, struct engine_flow *flow)
+static void describe_flow(const struct engine *engine, const struct session *session, struct engine_flow *flow)
 {
-	uint32_t index = table_resolve(&engine->table, handle);
-	struct session *session = index == SESSION_NONE ? NULL : table_session(&engine->table, index);
-
-	if (!session || !is_fit(engine, session))
-		return false;
 	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
 		flow->arrives[way] = table_tuple(&engine->table, session, way);
 		flow->leaves[way] = table_translated(&engine->table, session, way);
@@ -105,7 +103,20 @@ bool engine_lend(struct engine *engine, struct session_handle handle, struct eng
 			? FASTPATH_IDENTIFICATION_KEPT
 			: identification_counter(&engine->identifications, &flow->leaves[way]);
 	}
+}
+
+/* The slot is whole before the session says that it is lent: a process may end in between. */
+bool engine_lend(struct engine *engine, struct session_handle handle, struct engine_flow *flow)
+{
+	uint32_t index = table_resolve(&engine->table, handle);
+	struct session *session = index == SESSION_NONE ? NULL : table_session(&engine->table, index);
+
+	if (!session || !is_fit(engine, session))
+		return false;
+	describe_flow(engine, session, flow);
 	track_lend(session_protocol(session), &session->track, slot_of(engine, index));
+	__atomic_store_n(&slot_of(engine, index)->generation, session->generation, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	session->flags |= SESSION_LENT;
 	engine->lent++;
 	return true;
@@ -201,7 +212,50 @@ void fastpath_recall(struct engine *engine, uint32_t index)
 	fastpath_regain(engine, index);
 	is_stalled(engine, index);
 	session->flags &= (uint16_t)~SESSION_LENT;
+	slot_of(engine, index)->generation = 0;
 	engine->lent--;
+}
+
+bool engine_lent(const struct engine *engine, uint32_t index, struct session_handle *handle, struct engine_flow *flow)
+{
+	const struct session *session = index < engine->table.untouched ? table_session(&engine->table, index) : NULL;
+
+	if (!session || !(session->flags & SESSION_LENT))
+		return false;
+	*handle = table_handle(&engine->table, index);
+	describe_flow(engine, session, flow);
+	return true;
+}
+
+/* Do today's rules let its packets pass unseen? */
+static bool is_accepted(const struct engine *engine, uint32_t index)
+{
+	struct tuple tuple = table_tuple(&engine->table, table_session(&engine->table, index), DIRECTION_ORIGINAL);
+	enum family family = address_family(&tuple.source.address);
+	const struct ruleset *ruleset = engine->configuration->ruleset;
+
+	return ruleset_established_accepted(ruleset, HOOK_PREROUTING, family) &&
+	       ruleset_established_accepted(ruleset, HOOK_FORWARD, family) &&
+	       ruleset_established_accepted(ruleset, HOOK_POSTROUTING, family);
+}
+
+void fastpath_adopt(struct engine *engine, uint32_t index)
+{
+	struct session *session = table_session(&engine->table, index);
+	const struct fastpath_slot *slot = engine->fastpath.slots ? slot_of(engine, index) : NULL;
+
+	session->flags &= (uint16_t)~SESSION_LENT;
+	if (!slot || slot->generation != session->generation || !is_fit(engine, session)) {
+		track_forget_numbers(session->protocol, &session->track);
+		return;
+	}
+	/* Also when nothing has passed since: the last process may have ended with its hand on the slot. */
+	track_regain(session_protocol(session), &session->track, slot, &engine->settings);
+	session->flags |= SESSION_LENT;
+	engine->lent++;
+	fastpath_regain(engine, index);
+	if (!is_accepted(engine, index))
+		fastpath_recall(engine, index);
 }
 
 void fastpath_meet(struct passage *passage)

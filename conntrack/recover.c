@@ -12,8 +12,8 @@
  *
  * What the engine knew beside the slots is gone: helpers, holes, the watch on paths, what
  * rests. Flags that speak of it are taken away. Connections that the fast path
- * had when the process died went on without telling anybody; the next packet of each tells its
- * numbers anew, as when a connection is picked up in the middle.
+ * had when the process died go on there, when it is the same (fastpath_adopt()). Else they went on without
+ * telling anybody; the next packet of each tells its numbers anew, as when a connection is picked up in the middle.
  */
 #include "conntrack/storage.h"
 
@@ -42,14 +42,11 @@ static bool is_usable(const struct engine *engine, struct mono now)
 	return storage->capacity == engine->table.capacity && storage->epoch_ns && storage->epoch_ns <= now.ns;
 }
 
-static void clean_session(struct engine *engine, struct session *session, bool in_order)
+static void clean_session(struct engine *engine, struct session *session)
 {
 	const unsigned int kept = SESSION_SEEN_REPLY | SESSION_ASSURED | SESSION_RELATED | SESSION_LOCAL |
-				  SESSION_CONFIRMED | SESSION_ENTERED;
+				  SESSION_CONFIRMED | SESSION_ENTERED | SESSION_LENT;
 
-	/* What was lent when everything ended in order was recalled before. */
-	if (session->flags & SESSION_LENT && !in_order)
-		track_forget_numbers(session->protocol, &session->track);
 	session->flags &= kept;
 	if (!place_is_sound(engine, session->rule))
 		session->rule = 0;
@@ -163,7 +160,7 @@ static void recover_sessions(struct engine *engine, uint32_t *found, struct mono
 	uint32_t count = table_gather(table, found, now);
 
 	for (uint32_t i = 0; i < count; i++)
-		clean_session(engine, table_session(table, found[i]), engine->storage->in_order);
+		clean_session(engine, table_session(table, found[i]));
 	recovery->lost = restore_all(engine, found, count, false);
 	recovery->lost += restore_all(engine, found, count, true);
 	widen_pools(engine);
@@ -173,6 +170,9 @@ static void recover_sessions(struct engine *engine, uint32_t *found, struct mono
 		table_enlist(table, found[i]);
 		admit_count(engine, found[i]);
 	}
+	for (uint32_t i = 0; i < count; i++)
+		if (table_session(table, found[i])->flags & SESSION_LENT)
+			fastpath_adopt(engine, found[i]);
 	/* For this engine they begin here: as many begin as end. */
 	engine->counters.created += count;
 	recovery->recovered = count;
@@ -214,7 +214,6 @@ int engine_recover(struct engine *engine, struct mono now, struct engine_recover
 	if (!place_adopt(engine, engine->storage->place_files))
 		memset(engine->storage->place_files, 0, sizeof(engine->storage->place_files));
 	recover_sessions(engine, found, now, recovery);
-	engine->storage->in_order = 0;
 	engine->recovered = true;
 	free(found);
 	return 0;
@@ -225,5 +224,4 @@ void engine_leave(struct engine *engine, struct mono now)
 	if (!engine->recovered)
 		return;
 	engine_recall_all(engine, now);
-	engine->storage->in_order = 1;
 }

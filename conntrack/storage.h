@@ -2,7 +2,7 @@
 /*
  * What lies in memory that outlives the engine.
  *
- *   struct storage   when its times began, whether it was left in order, names of files
+ *   struct storage   when its times began, names of files
  *   addresses        translated ones, that sessions refer to by number
  *   seals            one of each session
  *   sessions         the slots of the table, in use where they lie
@@ -20,7 +20,6 @@
 struct storage {
 	uint64_t epoch_ns; /* of the table; 0: never used */
 	uint32_t capacity;
-	uint32_t in_order; /* left by engine_leave(): the fast path was asked for all it knows */
 	char place_files[PLACE_FILES][PLACE_FILE_SIZE];
 };
 

@@ -56,7 +56,8 @@ void track_lend(uint8_t protocol, const union track *track, struct fastpath_slot
 			.maxwin = window_bytes(&tcp->side[i]),
 			.scale = tcp->side[i].scale,
 		};
-		slot->flags |= tcp->side[i].flags & TCP_SIDE_SACK ? FASTPATH_SACK(i) : 0;
+		if (tcp->side[i].flags & TCP_SIDE_SACK)
+			slot->flags |= (uint16_t)FASTPATH_SACK(i);
 	}
 	share_last(tcp, slot);
 	slot->last_window = 1;
@@ -128,6 +129,6 @@ struct track_result track_regain(uint8_t protocol, union track *track, const str
 	tcp->last_packet = (uint16_t)(last >> 8);
 	tcp->repeats = last >> 1 & 3;
 	tcp->last_direction = last & 1;
-	step.segment.window = (uint16_t)read_shared(&slot->last_window);
+	step.segment.window = __atomic_load_n(&slot->last_window, __ATOMIC_RELAXED);
 	return tcp_refreshed(&step);
 }

@@ -178,7 +178,7 @@ static __always_inline void window_update(struct fastpath_slot *slot, uint32_t d
 		sender->maxwin = window;
 	digest = fastpath_digest(segment->sequence, segment->end, segment->acknowledgement, segment->window);
 	slot->last_packet = fastpath_repeated(slot->last_packet, digest, direction & 1);
-	slot->last_window = segment->window;
+	slot->last_window = (uint16_t)segment->window;
 }
 
 /* May this segment pass? @l4 bytes follow the IP header. */

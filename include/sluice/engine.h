@@ -82,7 +82,8 @@ void engine_set_oracle(struct engine *engine, const struct oracle *oracle);
 
 /**
  * struct engine_fastpath - what forwards established sessions without asking us
- * @slots: one for each session of the capacity, shared with whatever does the forwarding
+ * @slots: one for each session of the capacity, shared with whatever does the forwarding; zeros, or
+ *	what was there when an earlier process ended, whose sessions engine_recover() is to find
  * @identifications: FASTPATH_IDENTIFICATIONS counters, shared likewise
  * @recall: forget session @index, whose packets arrive as @arrives. When it returns
  *	nothing passes there any more
@@ -115,6 +116,9 @@ struct engine_flow {
  * Return: false when the session is gone or no longer fit for it.
  */
 bool engine_lend(struct engine *engine, struct session_handle handle, struct engine_flow *flow);
+
+/* Is the session in slot @index lent? Then @handle and @flow receive what they say of it. */
+bool engine_lent(const struct engine *engine, uint32_t index, struct session_handle *handle, struct engine_flow *flow);
 
 /* Take one session, or all of them, back from the fast path. */
 void engine_recall(struct engine *engine, struct session_handle handle, struct mono now);

@@ -49,16 +49,19 @@ struct fastpath_side {
 /**
  * struct fastpath_slot
  * @flags: FASTPATH_SACK()
+ * @last_window: of the last segment, as on the wire
  * @last_packet: digest of the last segment, << 8, and under it its direction (bit 0)
  *	and how often it came again (bits 1 and 2)
- * @last_window: of the last segment, as on the wire
+ * @generation: of the session that it was lent for; 0: of none
+ * @mark: of its packets, for who asks the kernel for their route
  */
 struct fastpath_slot {
 	struct fastpath_side side[2];
-	uint32_t flags;
+	uint16_t flags;
+	uint16_t last_window;
 	uint32_t last_packet;
-	uint32_t last_window;
-	uint32_t reserved;
+	uint32_t generation;
+	uint32_t mark;
 };
 
 /* A digest of what makes two segments the same; numbers in host order. */

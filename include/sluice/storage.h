@@ -36,7 +36,7 @@ struct engine_recovery {
 /**
  * engine_recover() - go on with the sessions that the memory holds
  *
- * Once, after a configuration was applied and the links were set, before the first
+ * Once, after a configuration was applied, the links and the fast path were set, before the first
  * packet. Whatever the memory says is checked. Sessions come back with their translation,
  * their port and the rest of their time; what only supports them (helpers, expectations, ports that
  * rest) does not.
@@ -44,7 +44,10 @@ struct engine_recovery {
  */
 int engine_recover(struct engine *engine, struct mono now, struct engine_recovery *recovery);
 
-/* This engine is about to be destroyed, and all that its memory says of its sessions is true. */
+/*
+ * This engine is about to be destroyed, and so is the fast path: takes back what is lent, so that the
+ * memory says all there is to say. Where the fast path goes on without us, leave this out.
+ */
 void engine_leave(struct engine *engine, struct mono now);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "sluice/storage.h"
 #include "tests/unit/fastpath_world.h"
 
 #define OFFER 16 /* packets at which a session is offered */
@@ -332,13 +333,146 @@ static void test_stalled(void **state)
 	world_stop(&world);
 }
 
+/* ----------------------------------------------------------------- another process */
+
+/* The engine ends as if it was killed, and another one begins in the same memory: @lost: without the fast path's. */
+static void start_again(struct world *world, void *memory, bool lost)
+{
+	static const struct engine_secrets secrets = { { 7, 8 }, { 9, 10, 11, 12 } };
+	struct gateway *gateway = &world->gateway;
+	struct engine_recovery recovery;
+
+	engine_destroy(gateway->engine);
+	if (lost) {
+		memset(world->fake.slots, 0, sizeof(world->fake.slots));
+		memset(world->fake.installed, 0, sizeof(world->fake.installed));
+	}
+	gateway->engine = engine_create_in(&gateway->configuration->settings, &secrets, gateway->now, memory);
+	assert_non_null(gateway->engine);
+	assert_int_equal(engine_apply(gateway->engine, gateway->configuration, gateway->now), 0);
+	assert_true(gateway_links_changed(gateway));
+	fake_fastpath_attach(&world->fake, gateway->engine);
+	assert_int_equal(engine_recover(gateway->engine, gateway->now, &recovery), 0);
+	assert_int_equal(recovery.lost, 0);
+	assert_null(world_wrong(world));
+}
+
+/* A world whose sessions outlive the engine. */
+static void *start_lasting(struct world *world)
+{
+	size_t size;
+	void *memory;
+
+	world_start(world, WORLD_RULES(""), true);
+	size = (storage_size(world->gateway.configuration->settings.capacity) + 63) / 64 * 64;
+	memory = aligned_alloc(64, size);
+	assert_non_null(memory);
+	memset(memory, 0, size);
+	start_again(world, memory, false);
+	return memory;
+}
+
+static enum reason reason_of(struct world *world, const struct told *told)
+{
+	static struct wire wire;
+
+	world_make(&wire, told, &world->random);
+	return gateway_send(&world->gateway, told->iif, &wire).reason;
+}
+
+/* What passed while nobody was there is known afterwards, to the last packet and number. */
+static void test_adopted(void **state)
+{
+	static struct world world;
+	void *memory = start_lasting(&world);
+	struct pair pair = lent_connection(&world);
+	struct told stray;
+
+	(void)state;
+	for (unsigned int i = 0; i < 10; i++) {
+		pair.forth.payload = 1000;
+		assert_true(forwarded(&world, &pair.forth));
+		pair.forth.sequence += 1000;
+		pair.back.acknowledgement = pair.forth.sequence;
+		assert_true(forwarded(&world, &pair.back));
+	}
+	world.gateway.now.ns += 5 * NS_PER_S;
+	start_again(&world, memory, false);
+	assert_int_equal(fake_fastpath_installed(&world.fake), 1);
+	assert_true(only_session(&world).fastpath);
+	assert_int_equal(only_session(&world).packets[0] + only_session(&world).packets[1], OFFER + 20);
+	assert_true(forwarded(&world, &pair.forth));
+	stray = pair.back;
+	stray.sequence += 1u << 24;
+	assert_int_equal(reason_of(&world, &stray), REASON_OUT_OF_WINDOW);
+	pair.forth.sequence += 1000;
+	pair.forth.payload = 0;
+	pair.forth.flags = TCP_FIN | TCP_ACK;
+	judged(&world, &pair.forth);
+	assert_int_equal(fake_fastpath_installed(&world.fake), 0);
+	assert_string_equal(only_session(&world).state_name, "FIN_WAIT");
+	world_stop(&world);
+	free(memory);
+}
+
+/* A session that the fast path forgot goes on in the queue, whatever its numbers are by now. */
+static void test_not_adopted(void **state)
+{
+	static struct world world;
+	void *memory = start_lasting(&world);
+	struct pair pair = lent_connection(&world);
+
+	(void)state;
+	start_again(&world, memory, true);
+	assert_false(only_session(&world).fastpath);
+	pair.forth.sequence += 1u << 24;
+	judged(&world, &pair.forth);
+	world_stop(&world);
+	free(memory);
+}
+
+/* A slot that another session had says nothing of this one; rules that want to see packets end it there. */
+static void test_adopted_in_doubt(void **state)
+{
+	static struct world world;
+	void *memory = start_lasting(&world);
+	struct session_handle handle;
+	struct engine_flow flow;
+
+	(void)state;
+	lent_datagrams(&world);
+	assert_true(engine_lent(world.gateway.engine, 0, &handle, &flow));
+	assert_int_equal(world.fake.slots[0].generation, handle.generation);
+	world.fake.slots[0].generation += 2;
+	world.fake.installed[0] = false;
+	start_again(&world, memory, false);
+	assert_false(only_session(&world).fastpath);
+	assert_false(engine_lent(world.gateway.engine, 0, &handle, &flow));
+	engine_delete_session(world.gateway.engine, only_session(&world).handle, world.gateway.now);
+
+	lent_datagrams(&world);
+	world.gateway.configuration->settings.fastpath = false;
+	world.fake.installed[0] = false;
+	start_again(&world, memory, false);
+	assert_false(only_session(&world).fastpath);
+	world_stop(&world);
+	free(memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_offer),	    cmocka_unit_test(test_no_offer),
-		cmocka_unit_test(test_stale_offer), cmocka_unit_test(test_counters_and_time),
-		cmocka_unit_test(test_class),	    cmocka_unit_test(test_recall_flags),
-		cmocka_unit_test(test_recall),	    cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_offer),
+		cmocka_unit_test(test_no_offer),
+		cmocka_unit_test(test_stale_offer),
+		cmocka_unit_test(test_counters_and_time),
+		cmocka_unit_test(test_class),
+		cmocka_unit_test(test_recall_flags),
+		cmocka_unit_test(test_recall),
+		cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_adopted),
+		cmocka_unit_test(test_not_adopted),
+		cmocka_unit_test(test_adopted_in_doubt),
 	};
 
 	return cmocka_run_group_tests_name("fastpath", tests, NULL, NULL);
