@@ -119,7 +119,8 @@ $(BUILD)/tests/bench/reflect.bpf.o: tests/bench/reflect.bpf.c
 	@mkdir -p $(@D)
 	clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -I/usr/include/$(shell gcc -print-multiarch) -c -o $@ $<
 
-$(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BUILD)/libsluice.a
+BENCH_PARTS := $(addprefix $(BUILD)/tests/,bench/stopwatch.o model/configuration_text.o model/wire_model.o)
+$(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^
 
 # The fuzzer is to explore the engine, not what checks it, nor loops over bits that have a model of their own.

@@ -6,33 +6,15 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "conntrack/mapping.h"
+#include "tests/bench/stopwatch.h"
 
 #define FIRST 1024
 #define LAST 65535
 #define SPAN (LAST - FIRST + 1)
 #define ROUNDS 400000
 #define BATCH 32
-
-static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-
-static uint64_t draw(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* What reading the clock itself adds to a run. */
 static double clock_cost(void)
@@ -42,20 +24,6 @@ static double clock_cost(void)
 	for (int i = 0; i < 100000; i++)
 		(void)clock_ns();
 	return (double)(clock_ns() - begin) / 100000;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The middle one of many short runs: this machine has other things to do. */
-static double median(double *list, size_t count)
-{
-	qsort(list, count, sizeof(*list), by_value);
-	return list[count / 2];
 }
 
 /* Fill up to @used, without a bias. */

@@ -8,11 +8,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "conntrack/checksum.h"
 #include "sluice/engine.h"
 #include "sluice/snapshot.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/model/configuration_text.h"
 
 #define SPAN 64512
 #define BATCH 32
@@ -37,69 +38,7 @@ static const char rules[] = "gateway { capacity 131072; sessions-per-source 0; p
 			    "	}\n"
 			    "}\n";
 
-static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-
-static uint64_t draw(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *list, size_t count)
-{
-	qsort(list, count, sizeof(*list), by_value);
-	return list[count / 2];
-}
-
 /* ------------------------------------------------------------------- a gateway */
-
-static char *give_text(void *context, const char *path, size_t *length)
-{
-	(void)path;
-	*length = strlen(context);
-	return strdup(context);
-}
-
-static int expand_nothing(void *context, const char *pattern, void (*each)(void *, const char *), void *each_context)
-{
-	(void)context;
-	(void)pattern;
-	(void)each;
-	(void)each_context;
-	return 0;
-}
-
-static struct link link_of(uint32_t index, const char *name, uint8_t first, uint8_t last)
-{
-	struct link link = { .index = index, .mtu = 1500, .up = true, .address_count = 1 };
-	uint8_t address[4] = { first, 0, 0, last };
-
-	snprintf(link.name, sizeof(link.name), "%s", name);
-	link.addresses[0] = (struct link_address){
-		.address = address_from_ipv4(address),
-		.prefix_length = 8,
-		.global = true,
-		.usable = true,
-	};
-	return link;
-}
 
 /* Sessions by which of the two addresses they have. */
 struct load {
@@ -117,16 +56,16 @@ static void raise_gateway(struct load *load, bool overloading)
 	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
 	static const uint8_t syn[40] = { 0x45, 0,   0, 40, 0, 0,    0x40, 0, 64, 6, 0, 0, 10, 0, 0,    0, 198,	51,
 					 100,  200, 0, 0,  1, 0xbb, 0,	  0, 0,	 9, 0, 0, 0,  0, 0x50, 2, 0xff, 0xff };
-	struct link links[] = { link_of(LAN, "lan", 10, 1), link_of(WAN, "wan", 198, 1) };
+	struct link links[] = { link_with_address(LAN, "lan", "10.0.0.1", 8),
+				link_with_address(WAN, "wan", "198.0.0.1", 8) };
 	struct link_table table = { 2, links };
 	struct diagnostics diagnostics = { 0 };
 	char text[sizeof(rules) + 8];
-	const struct loader loader = { text, give_text, expand_nothing };
 
 	snprintf(text, sizeof(text), rules, overloading ? "yes" : "no");
 	*load = (struct load){ .now = { 1000 * NS_PER_S } };
 	memcpy(load->syn, syn, sizeof(syn));
-	load->configuration = configuration_load(&loader, "bench", &diagnostics);
+	load->configuration = configuration_from_text("bench", text, &diagnostics);
 	diagnostics_fini(&diagnostics);
 	if (!load->configuration)
 		exit(1);

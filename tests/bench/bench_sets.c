@@ -7,47 +7,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "sluice/ruleset.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/model/configuration_text.h"
 
 #define CALLS 200000
 #define RUNS 9
-
-static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-
-static uint64_t draw(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * UINT64_C(0x2545f4914f6cdd1d) >> 16;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-struct text {
-	char *bytes;
-	size_t length;
-};
-
-static char *read_text(void *context, const char *path, size_t *length)
-{
-	const struct text *text = context;
-	char *copy = malloc(text->length + 1);
-
-	(void)path;
-	if (copy)
-		memcpy(copy, text->bytes, text->length + 1);
-	*length = text->length;
-	return copy;
-}
 
 /* Element number @i of @shape; even third octets are in the set, odd ones are not. */
 static int element_text(char *at, size_t size, const char *shape, unsigned int i)
@@ -65,12 +30,11 @@ static int element_text(char *at, size_t size, const char *shape, unsigned int i
 
 static struct configuration *load(const char *shape, unsigned int count)
 {
-	struct text text = { malloc((size_t)count * 64 + 1024), 0 };
-	struct loader loader = { .context = &text, .read = read_text };
+	char *text = malloc((size_t)count * 64 + 1024);
 	struct diagnostics diagnostics = { 0 };
 	struct configuration *configuration;
 	bool rules = strcmp(shape, "rules") == 0, joined = strcmp(shape, "joined") == 0;
-	char *at = text.bytes;
+	char *at = text;
 
 	if (!at)
 		exit(1);
@@ -90,9 +54,8 @@ static struct configuration *load(const char *shape, unsigned int count)
 		    at, "}; }\nchain c { type filter hook forward priority 0; policy drop;\nip saddr%s @s accept\n",
 		    joined ? " . tcp dport" : "");
 	}
-	at += sprintf(at, "}\n}\n");
-	text.length = (size_t)(at - text.bytes);
-	configuration = configuration_load(&loader, "bench.conf", &diagnostics);
+	sprintf(at, "}\n}\n");
+	configuration = configuration_from_text("bench.conf", text, &diagnostics);
 	if (!configuration) {
 		char message[1024] = "no memory";
 
@@ -102,7 +65,7 @@ static struct configuration *load(const char *shape, unsigned int count)
 		exit(1);
 	}
 	diagnostics_fini(&diagnostics);
-	free(text.bytes);
+	free(text);
 	return configuration;
 }
 
@@ -120,7 +83,7 @@ static double run(struct configuration *configuration, unsigned int count, unsig
 	context.view = packet.tuple;
 	begin = clock_ns();
 	for (unsigned int i = 0; i < calls; i++) {
-		uint64_t random = draw();
+		uint64_t random = draw() >> 16;
 		unsigned int number = (unsigned int)(random % count), odd = random >> 40 & 1;
 		const uint8_t wire[4] = { 10, (uint8_t)(number >> 15), (uint8_t)(number >> 7),
 					  (uint8_t)((number & 127) * 2 + odd) };
@@ -132,13 +95,6 @@ static double run(struct configuration *configuration, unsigned int count, unsig
 	if (accepted < calls / 3 || accepted > calls / 3 * 2)
 		exit(1);
 	return (double)(clock_ns() - begin) / calls;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 int main(void)
@@ -155,9 +111,8 @@ int main(void)
 
 			for (int i = 0; i < RUNS; i++)
 				runs[i] = run(configuration, counts[count], calls);
-			qsort(runs, RUNS, sizeof(runs[0]), by_value);
 			printf("{\"bench\":\"verdict\",\"shape\":\"%s\",\"elements\":%u,\"ns\":%.1f}\n", shapes[shape],
-			       counts[count], runs[RUNS / 2]);
+			       counts[count], median(runs, RUNS));
 			configuration_destroy(configuration);
 		}
 	}

@@ -6,11 +6,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "conntrack/checksum.h"
 #include "conntrack/engine_private.h"
 #include "sluice/diagnosis.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/model/configuration_text.h"
 
 #define ROUNDS 400
 #define BATCH 256
@@ -42,54 +43,7 @@ struct bench {
 	struct tuple flows[2][FLOWS]; /* of established UDP sessions, by direction */
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* ------------------------------------------------------------------- a gateway */
-
-static char *give_rules(void *context, const char *path, size_t *length)
-{
-	(void)context;
-	(void)path;
-	*length = sizeof(rules) - 1;
-	return strdup(rules);
-}
-
-static int expand_nothing(void *context, const char *pattern, void (*each)(void *, const char *), void *each_context)
-{
-	(void)context;
-	(void)pattern;
-	(void)each;
-	(void)each_context;
-	return 0;
-}
-
-static struct link link_of(uint32_t index, const char *name, uint8_t first)
-{
-	struct link link = { .index = index, .mtu = 1500, .up = true, .address_count = 1 };
-	uint8_t address[4] = { first, 0, 0, 1 };
-
-	snprintf(link.name, sizeof(link.name), "%s", name);
-	link.addresses[0] = (struct link_address){
-		.address = address_from_ipv4(address),
-		.prefix_length = 8,
-		.global = true,
-		.usable = true,
-	};
-	return link;
-}
 
 static void put16(uint8_t *at, uint16_t value)
 {
@@ -177,13 +131,13 @@ static void fail(const char *what)
 static void raise(struct bench *bench, bool with)
 {
 	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
-	const struct loader loader = { NULL, give_rules, expand_nothing };
-	struct link links[] = { link_of(LAN, "lan", 10), link_of(WAN, "wan", 198) };
+	struct link links[] = { link_with_address(LAN, "lan", "10.0.0.1", 8),
+				link_with_address(WAN, "wan", "198.0.0.1", 8) };
 	struct link_table table = { 2, links };
 	struct diagnostics diagnostics = { 0 };
 
 	bench->now.ns = 1000 * NS_PER_S;
-	bench->configuration = configuration_load(&loader, "bench", &diagnostics);
+	bench->configuration = configuration_from_text("bench", rules, &diagnostics);
 	diagnostics_fini(&diagnostics);
 	if (!bench->configuration)
 		fail("rules");
@@ -289,11 +243,8 @@ static void measure(const char *what, struct bench benches[2], uint64_t (*run)(s
 		costs[1][round] = cost[1];
 		ratios[round] = cost[1] / cost[0];
 	}
-	qsort(costs[0], ROUNDS, sizeof(costs[0][0]), by_value);
-	qsort(costs[1], ROUNDS, sizeof(costs[1][0]), by_value);
-	qsort(ratios, ROUNDS, sizeof(ratios[0]), by_value);
-	printf("{\"what\":\"%s\",\"without_ns\":%.1f,\"with_ns\":%.1f,\"more\":%.3f}\n", what, costs[0][ROUNDS / 2],
-	       costs[1][ROUNDS / 2], ratios[ROUNDS / 2] - 1);
+	printf("{\"what\":\"%s\",\"without_ns\":%.1f,\"with_ns\":%.1f,\"more\":%.3f}\n", what, median(costs[0], ROUNDS),
+	       median(costs[1], ROUNDS), median(ratios, ROUNDS) - 1);
 }
 
 /* One question about everything, with the tables as full as the workloads have left them. */
@@ -302,6 +253,7 @@ static void measure_question(struct bench *bench)
 	static struct finding findings[FINDING_LIMIT];
 	static double costs[ROUNDS];
 	size_t found = 0;
+	double middle;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		uint64_t begin = clock_ns();
@@ -309,8 +261,8 @@ static void measure_question(struct bench *bench)
 		found = engine_diagnose(bench->engine, NULL, bench->now, findings, FINDING_LIMIT);
 		costs[round] = (double)(clock_ns() - begin) / 1e6;
 	}
-	qsort(costs, ROUNDS, sizeof(costs[0]), by_value);
-	fprintf(stderr, "diagnose: %.2f ms, %.2f at most, %zu findings\n", costs[ROUNDS / 2], costs[ROUNDS - 1], found);
+	middle = median(costs, ROUNDS);
+	fprintf(stderr, "diagnose: %.2f ms, %.2f at most, %zu findings\n", middle, costs[ROUNDS - 1], found);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "sluice/snapshot.h"
+#include "tests/model/configuration_text.h"
 #include "tests/model/invariants.h"
 
 /* Steps between two looks at every port. */
@@ -94,22 +95,6 @@ static const char *const rule_texts[] = {
 #define RULES_ONE_TO_ONE 4
 #define RULES_OPEN 5
 
-static char *read_text(void *context, const char *path, size_t *length)
-{
-	(void)path;
-	*length = strlen(context);
-	return strdup(context);
-}
-
-static int expand_nothing(void *context, const char *pattern, void (*each)(void *, const char *), void *each_context)
-{
-	(void)context;
-	(void)pattern;
-	(void)each;
-	(void)each_context;
-	return 0;
-}
-
 static void choose_ports(struct play *play, struct settings *settings)
 {
 	static const uint16_t ranges[][2] = { { 1024, 1026 }, { 1024, 1024 }, { 1024, 65535 }, { 1000, 1060 } };
@@ -170,9 +155,8 @@ static void choose_settings(struct play *play, struct settings *settings)
 static struct configuration *load(struct play *play)
 {
 	uint32_t chosen = play_below(play, RULES), rules = play->plain && chosen == RULES_ONE_TO_ONE ? 0 : chosen;
-	const struct loader loader = { (void *)(uintptr_t)rule_texts[rules], read_text, expand_nothing };
 	struct diagnostics diagnostics = { 0 };
-	struct configuration *configuration = configuration_load(&loader, "play.conf", &diagnostics);
+	struct configuration *configuration = configuration_from_text("play.conf", rule_texts[rules], &diagnostics);
 
 	if (!configuration) {
 		if (diagnostics.count)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/model/configuration_text.h"
+
 #define TICK_MS 100u
 #define START_NS (1000 * NS_PER_S)
 
@@ -84,22 +86,6 @@ static bool is_own(const struct gateway *gateway, const struct address *address)
 
 /* ------------------------------------------------------------ start and stop */
 
-static char *read_text(void *context, const char *path, size_t *length)
-{
-	(void)path;
-	*length = strlen(context);
-	return strdup(context);
-}
-
-static int expand_nothing(void *context, const char *pattern, void (*each)(void *, const char *), void *each_context)
-{
-	(void)context;
-	(void)pattern;
-	(void)each;
-	(void)each_context;
-	return 0;
-}
-
 bool gateway_links_changed(struct gateway *gateway)
 {
 	const struct link_table table = { gateway->link_count, gateway->links };
@@ -110,11 +96,10 @@ bool gateway_links_changed(struct gateway *gateway)
 bool gateway_start(struct gateway *gateway, const char *file, const char *text, char *why, size_t size)
 {
 	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
-	const struct loader loader = { (void *)(uintptr_t)text, read_text, expand_nothing };
 	struct diagnostics diagnostics = { 0 };
 
 	gateway->now.ns = START_NS;
-	gateway->configuration = configuration_load(&loader, file, &diagnostics);
+	gateway->configuration = configuration_from_text(file, text, &diagnostics);
 	snprintf(why, size, "no memory");
 	if (diagnostics.count)
 		diagnostic_format(&diagnostics.list[0], why, size);

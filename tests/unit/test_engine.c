@@ -11,48 +11,31 @@
 
 #include "sluice/engine.h"
 #include "sluice/snapshot.h"
+#include "tests/model/configuration_text.h"
 #include "tests/model/wire_model.h"
 
 #define LAN 2
 #define WAN 3
 
-static const char rules[] =
-	"gateway { capacity 64; filtering address-dependent }\n"
-	"table inet gateway {\n"
-	"	chain forward {\n"
-	"		type filter hook forward priority filter; policy drop;\n"
-	"		ct state vmap { established : accept, related : accept, invalid : drop }\n"
-	"		ct status dnat accept\n"
-	"		iifname \"lan\" tcp dport 25 reject with tcp reset\n"
-	"		iifname \"lan\" oifname \"wan\" accept\n"
-	"	}\n"
-	"	chain prerouting {\n"
-	"		type nat hook prerouting priority dstnat;\n"
-	"		ip daddr 198.51.100.1 tcp dport 80 dnat ip to 10.0.0.10:8080\n"
-	"		fib daddr type local tcp dport 81 dnat ip to 10.0.0.10\n"
-	"	}\n"
-	"	chain postrouting {\n"
-	"		type nat hook postrouting priority srcnat;\n"
-	"		ip saddr 10.0.0.0/24 oifname \"wan\" masquerade\n"
-	"	}\n"
-	"}\n";
-
-static char *read_rules(void *context, const char *path, size_t *length)
-{
-	(void)context;
-	(void)path;
-	*length = sizeof(rules) - 1;
-	return strdup(rules);
-}
-
-static int expand_nothing(void *context, const char *pattern, void (*each)(void *, const char *), void *each_context)
-{
-	(void)context;
-	(void)pattern;
-	(void)each;
-	(void)each_context;
-	return 0;
-}
+static const char rules[] = "gateway { capacity 64; filtering address-dependent }\n"
+			    "table inet gateway {\n"
+			    "	chain forward {\n"
+			    "		type filter hook forward priority filter; policy drop;\n"
+			    "		ct state vmap { established : accept, related : accept, invalid : drop }\n"
+			    "		ct status dnat accept\n"
+			    "		iifname \"lan\" tcp dport 25 reject with tcp reset\n"
+			    "		iifname \"lan\" oifname \"wan\" accept\n"
+			    "	}\n"
+			    "	chain prerouting {\n"
+			    "		type nat hook prerouting priority dstnat;\n"
+			    "		ip daddr 198.51.100.1 tcp dport 80 dnat ip to 10.0.0.10:8080\n"
+			    "		fib daddr type local tcp dport 81 dnat ip to 10.0.0.10\n"
+			    "	}\n"
+			    "	chain postrouting {\n"
+			    "		type nat hook postrouting priority srcnat;\n"
+			    "		ip saddr 10.0.0.0/24 oifname \"wan\" masquerade\n"
+			    "	}\n"
+			    "}\n";
 
 /* ---------------------------------------------------------------- a router */
 
@@ -63,22 +46,11 @@ struct router {
 	uint64_t random;
 };
 
-static struct link link_make(uint32_t index, const char *name, const char *address, uint8_t prefix_length)
-{
-	struct link link = { .index = index, .mtu = 1500, .up = true, .address_count = 1 };
-
-	strcpy(link.name, name);
-	link.addresses[0] = (struct link_address){
-		.address = wire_address(address), .prefix_length = prefix_length, .global = true, .usable = true,
-	};
-	return link;
-}
-
 static int setup(void **state)
 {
 	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
-	const struct loader loader = { NULL, read_rules, expand_nothing };
-	struct link links[2] = { link_make(LAN, "lan", "10.0.0.1", 24), link_make(WAN, "wan", "198.51.100.1", 24) };
+	struct link links[2] = { link_with_address(LAN, "lan", "10.0.0.1", 24),
+				 link_with_address(WAN, "wan", "198.51.100.1", 24) };
 	struct link_table table = { 2, links };
 	struct diagnostics diagnostics = { 0 };
 	struct router *router = calloc(1, sizeof(*router));
@@ -86,7 +58,7 @@ static int setup(void **state)
 
 	router->now.ns = 1000 * NS_PER_S;
 	router->random = 1;
-	router->configuration = configuration_load(&loader, "test.conf", &diagnostics);
+	router->configuration = configuration_from_text("test.conf", rules, &diagnostics);
 	for (size_t i = 0; i < diagnostics.count; i++) {
 		diagnostic_format(&diagnostics.list[i], text, sizeof(text));
 		print_message("%s", text);
@@ -124,11 +96,10 @@ static struct tuple flow(uint8_t protocol, const char *source, uint16_t sport, c
 static void print_tuple(const char *what, const struct tuple *tuple)
 {
 	print_message("%s %u.%u.%u.%u:%u > %u.%u.%u.%u:%u\n", what, tuple->source.address.bytes[12],
-		      tuple->source.address.bytes[13], tuple->source.address.bytes[14],
-		      tuple->source.address.bytes[15], be16_to_host(tuple->source.port),
-		      tuple->destination.address.bytes[12], tuple->destination.address.bytes[13],
-		      tuple->destination.address.bytes[14], tuple->destination.address.bytes[15],
-		      be16_to_host(tuple->destination.port));
+		      tuple->source.address.bytes[13], tuple->source.address.bytes[14], tuple->source.address.bytes[15],
+		      be16_to_host(tuple->source.port), tuple->destination.address.bytes[12],
+		      tuple->destination.address.bytes[13], tuple->destination.address.bytes[14],
+		      tuple->destination.address.bytes[15], be16_to_host(tuple->destination.port));
 }
 
 /* Sends one packet into a hook; @tuple becomes what left. */
