@@ -7,6 +7,7 @@
 #define SLUICE_CONNTRACK_ENGINE_PRIVATE_H
 
 #include "conntrack/alerts.h"
+#include "conntrack/departures.h"
 #include "conntrack/followers.h"
 #include "conntrack/held_syns.h"
 #include "conntrack/identification.h"
@@ -71,6 +72,7 @@ struct engine {
 	struct link *links;
 	struct link_table link_table;
 	struct martians martians; /* by those interfaces */
+	struct departures departures;
 	struct listener *listeners;
 	size_t listener_count;
 	uint64_t random[4];

@@ -21,6 +21,8 @@
 #define PARTIES_SHARE 16
 #define ADDRESSES_SHARE 8
 #define SHARE_LEAST 4096
+/* Sessions on an address that is gone which end with the call that says so; engine_tick() ends the rest. */
+#define DEPARTING_AT_ONCE 128
 /* How often growth rates are sampled. */
 #define SAMPLE_MS 1000
 
@@ -196,6 +198,11 @@ bool engine_next_effect(struct engine *engine, struct effect *effect)
 	return outbox_take(&engine->outbox, effect);
 }
 
+uint64_t engine_effects_lost(const struct engine *engine)
+{
+	return engine->outbox.lost;
+}
+
 bool engine_delete_session(struct engine *engine, struct session_handle handle, struct mono now)
 {
 	uint32_t index = table_resolve(&engine->table, handle);
@@ -218,33 +225,27 @@ static bool table_has_address(const struct link_table *links, const struct addre
 	return false;
 }
 
-/* Does the session hold a mapping on @address? */
-static bool lives_on(const struct table *table, const struct session *session, const struct address *address)
-{
-	struct tuple original = table_tuple(table, session, DIRECTION_ORIGINAL);
-	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
-
-	return (session->mapping != MAPPING_NONE && address_equal(&reply.destination.address, address)) ||
-	       (session->flags & SESSION_ENTERED && address_equal(&original.destination.address, address));
-}
-
 /* Sessions on an external address that the machine no longer has cannot go on. */
 static void end_address(struct engine *engine, const struct address *address)
 {
-	for (uint32_t index = 0; index < engine->table.untouched; index++) {
-		const struct session *session = table_session(&engine->table, index);
-
-		if (session->list != LIST_FREE && lives_on(&engine->table, session, address))
-			engine_end_session(engine, index);
-	}
+	departures_begin(engine, address);
 	follow_end_address(engine, address);
 	mappings_end_address(engine->mappings, address);
+}
+
+/* What the old addresses had must be over before one of them is used anew. */
+static void end_returned(struct engine *engine, const struct link_table *links)
+{
+	for (size_t i = 0; engine->departures.count && i < links->count; i++)
+		for (unsigned int j = 0; j < links->links[i].address_count; j++)
+			departures_finish(engine, &links->links[i].addresses[j].address);
 }
 
 int engine_set_links(struct engine *engine, const struct link_table *links, struct mono now)
 {
 	struct link_table old = engine->link_table;
 	struct link *copy = malloc((links->count ? links->count : 1) * sizeof(*copy));
+	unsigned int budget = DEPARTING_AT_ONCE;
 	struct martians martians;
 
 	if (!copy || martians_init(&martians, links) < 0) {
@@ -254,10 +255,12 @@ int engine_set_links(struct engine *engine, const struct link_table *links, stru
 	engine->now = now;
 	engine_recall_all(engine, now);
 	memcpy(copy, links->links, links->count * sizeof(*copy));
+	end_returned(engine, links);
 	for (size_t i = 0; i < old.count; i++)
 		for (unsigned int j = 0; j < old.links[i].address_count; j++)
 			if (!table_has_address(links, &old.links[i].addresses[j].address))
 				end_address(engine, &old.links[i].addresses[j].address);
+	(void)departures_step(engine, &budget);
 	free(engine->links);
 	engine->links = copy;
 	martians_fini(&engine->martians);
@@ -326,6 +329,7 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget)
 	bool more = false;
 
 	engine->now = now;
+	more |= departures_step(engine, &budget);
 	for (unsigned int list = 0; list < LIST_COUNT; list++) {
 		while (budget && is_due(engine, list, ticks)) {
 			budget--;

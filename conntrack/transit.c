@@ -75,6 +75,12 @@ void transit_find_session(struct passage *passage)
 		find_by_tuple(passage);
 	if (passage->index == SESSION_NONE)
 		return;
+	if (departures_hold(passage->engine, passage->index) && !passage->trace) {
+		engine_end_session(passage->engine, passage->index);
+		passage->index = SESSION_NONE;
+		passage->arrived_translated = false;
+		return;
+	}
 	passage->session = table_session(&passage->engine->table, passage->index);
 	/* Sent to itself by way of its external endpoint: on its way it looks like its own answer. */
 	if (!(passage->session->flags & SESSION_CONFIRMED) &&

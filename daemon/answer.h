@@ -56,6 +56,9 @@ size_t answer_destination(char *line, size_t size, const struct snapshot_party *
  */
 size_t answer_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s);
 
+/** answer_lost() - @count events are missing here; @wall_us as in answer_event() */
+size_t answer_lost(char *line, size_t size, uint64_t wall_us, uint64_t count);
+
 /**
  * answer_rule() - one line of the canonical ruleset
  * @rule: NULL for lines that are no rule

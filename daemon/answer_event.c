@@ -61,6 +61,16 @@ static void put_mapping_event(struct report *event, const struct effect *effect)
 	report_put_number(event, "last", effect->mapping.last);
 }
 
+size_t answer_lost(char *line, size_t size, uint64_t wall_us, uint64_t count)
+{
+	struct report *event = report_object();
+
+	report_put_text(event, "event", "lost");
+	report_put_real(event, "time", (double)wall_us / 1e6);
+	report_put_number(event, "count", count);
+	return report_line_into(event, line, size);
+}
+
 size_t answer_event(char *line, size_t size, const struct effect *effect, uint64_t wall_us, uint32_t timeout_s)
 {
 	static const char *const names[] = { "new", "update", "destroy" };

@@ -223,8 +223,7 @@ static char *metrics_page(void *context)
 
 static char *make_metrics(struct control *control)
 {
-	char *text = metrics_page(control);
-	char *line = text ? answer_ok_text("text", text) : NULL;
+	char *text = metrics_page(control), *line = text ? answer_ok_text("text", text) : NULL;
 
 	free(text);
 	return line;
@@ -394,22 +393,14 @@ static void control_accepted(void *context, int connection)
 
 /* ------------------------------------------------------------------ events */
 
-void control_publish(struct control *control, const struct effect *effect)
+/* To all who asked for one of @kinds. */
+static void control_tell(struct control *control, unsigned int kinds, const char *line, size_t length)
 {
-	char line[ANSWER_LINE_SIZE];
 	struct client *next;
-	size_t length;
 
-	if (!control || !events_kind(effect))
-		return;
-	if (effect->kind == EFFECT_ALERT)
-		view_note_alert(&control->view, effect);
-	if (!control->listener_count)
-		return;
-	length = events_line(line, sizeof(line), control->shell->engine, effect);
 	for (struct client *client = control->clients; client; client = next) {
 		next = client->next;
-		if (client->occupation != CLIENT_EVENTS || !(client->kinds & events_kind(effect)))
+		if (client->occupation != CLIENT_EVENTS || !(client->kinds & kinds))
 			continue;
 		if (loop_stream_pending(client->stream) + length > OUTPUT_LIMIT ||
 		    loop_stream_write(client->stream, line, length)) {
@@ -417,6 +408,27 @@ void control_publish(struct control *control, const struct effect *effect)
 			client_drop(client);
 		}
 	}
+}
+
+void control_publish(struct control *control, const struct effect *effect)
+{
+	char line[ANSWER_LINE_SIZE];
+
+	if (!control || !events_kind(effect))
+		return;
+	if (effect->kind == EFFECT_ALERT)
+		view_note_alert(&control->view, effect);
+	if (control->listener_count)
+		control_tell(control, events_kind(effect), line,
+			     events_line(line, sizeof(line), control->shell->engine, effect));
+}
+
+void control_publish_lost(struct control *control, uint64_t count)
+{
+	char line[ANSWER_LINE_SIZE];
+
+	if (control && control->listener_count)
+		control_tell(control, ~0u, line, events_lost_line(line, sizeof(line), count));
 }
 
 /* ----------------------------------------------------------- start and stop */

@@ -35,4 +35,7 @@ void control_stop(struct control *control);
  */
 void control_publish(struct control *control, const struct effect *effect);
 
+/** control_publish_lost() - tell those who listen that the engine had no room for @count effects */
+void control_publish_lost(struct control *control, uint64_t count);
+
 #endif

@@ -165,6 +165,17 @@ static void raise_alert(struct shell *shell, const struct effect *effect)
 	control_publish(shell->control, effect);
 }
 
+/* Who follows the events learns that some are missing; `status` counts them. */
+static void tell_lost(struct shell *shell)
+{
+	uint64_t lost = engine_effects_lost(shell->engine);
+
+	if (lost == shell->effects_lost)
+		return;
+	control_publish_lost(shell->control, lost - shell->effects_lost);
+	shell->effects_lost = lost;
+}
+
 void effects_drain(struct shell *shell)
 {
 	struct effect effect;
@@ -193,6 +204,7 @@ void effects_drain(struct shell *shell)
 			break;
 		}
 	}
+	tell_lost(shell);
 }
 
 void effects_install(struct shell *shell)

@@ -47,6 +47,11 @@ size_t events_line(char *line, size_t size, const struct engine *engine, const s
 	return answer_event(line, size, effect, wall_us(effect->at), timeout_of(engine, effect));
 }
 
+size_t events_lost_line(char *line, size_t size, uint64_t count)
+{
+	return answer_lost(line, size, wall_us(loop_now()), count);
+}
+
 void events_describe_mapping(const struct effect *effect, char *text, size_t size)
 {
 	char internal[WORDS_ADDRESS_SIZE], external[WORDS_ADDRESS_SIZE];

@@ -20,6 +20,9 @@ unsigned int events_kind(const struct effect *effect);
 /* Its line, as JSON; returns the length. */
 size_t events_line(char *line, size_t size, const struct engine *engine, const struct effect *effect);
 
+/* The line that says that @count of them are missing, as JSON; returns the length. */
+size_t events_lost_line(char *line, size_t size, uint64_t count);
+
 /* One line for the log: `mapping add udp 10.0.0.2 4000 198.51.100.1 4000`. @effect is of kind mapping. */
 void events_describe_mapping(const struct effect *effect, char *text, size_t size);
 

@@ -51,6 +51,7 @@ struct shell {
 	struct ipsec *ipsec;
 	struct effect installs[SHELL_INSTALLS];
 	size_t install_count;
+	uint64_t effects_lost; /* of those, listeners were told */
 	struct control *control;
 	struct state_file *state;
 	struct overrun overrun;

@@ -114,6 +114,10 @@ void flow_print_event(FILE *out, const struct document *event, bool timestamp)
 		print_alert(out, event);
 		return;
 	}
+	if (strcmp(name, "lost") == 0) {
+		fprintf(out, "   [LOST] %" PRId64 "\n", document_integer(event, "count"));
+		return;
+	}
 	if (strcmp(name, "mapping") == 0 || strcmp(name, "ports") == 0) {
 		print_mapping(out, event, name);
 		return;

@@ -53,7 +53,8 @@ int engine_apply(struct engine *engine, struct configuration *configuration, str
 /**
  * engine_set_links() - hand over the machine's interfaces and addresses, whole
  *
- * Copied. Mappings on an external address that is gone end with their sessions.
+ * Copied. Mappings on an external address that is gone end with their sessions: some with this call, the
+ * rest in engine_tick() or with their next packet.
  * Return: 0, or -ENOMEM: then the old table stays.
  */
 int engine_set_links(struct engine *engine, const struct link_table *links, struct mono now);
@@ -185,6 +186,9 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget);
  * Return: false when there is none. Effects that find no room are counted.
  */
 bool engine_next_effect(struct engine *engine, struct effect *effect);
+
+/** engine_effects_lost() - those that found no room, since the engine was made */
+uint64_t engine_effects_lost(const struct engine *engine);
 
 /* Shall mappings that come and go be effects, also where the configuration does not log them? */
 void engine_watch_mappings(struct engine *engine, bool wanted);

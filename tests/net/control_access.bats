@@ -173,6 +173,27 @@ open_sessions() {
 	[[ $(status .effects_lost) -eq 0 ]]
 }
 
+@test "an external address goes: every end is told, and the next packet leaves by the new one" {
+	local before
+	start told gateway "$SLUICECTL" -s "$WORK/control.sock" events -j
+	# It listens once it tells of what begins.
+	wait_for 5 eval 'probe client udp 198.51.100.2 7 --sport 41005; grep -q "\"new\"" "$WORK/told.log"'
+	open_sessions 4000 30000
+	wait_for 5 eval '[[ $(status .sessions.current) -ge 3900 ]]'
+	before=$(control -j sessions -p udp --dport 9 2>/dev/null | wc -l)
+	ip -n "$NS-gateway" addr del 198.51.100.1/24 dev wan
+	ip -n "$NS-gateway" addr add 198.51.100.9/24 dev wan
+	wait_for 10 eval '[[ $(grep -c "\"destroy\"" "$WORK/told.log") -ge '"$before"' ]]'
+	[[ $(control -j sessions -p udp --dport 9 2>/dev/null | wc -l) -eq 0 ]]
+	wait_for 3 eval '[[ "$(probe client udp 198.51.100.2 7 --sport 41002)" == *198.51.100.9* ]]'
+	stop told
+	! grep -q '"lost"' "$WORK/told.log"
+	[[ $(status .effects_lost) -eq 0 ]]
+	ip -n "$NS-gateway" addr del 198.51.100.9/24 dev wan
+	ip -n "$NS-gateway" addr add 198.51.100.1/24 dev wan
+	wait_for 3 eval '[[ "$(probe client udp 198.51.100.2 7 --sport 41002)" == *198.51.100.1* ]]'
+}
+
 @test "events end with a summary when interrupted" {
 	start told gateway "$SLUICECTL" -s "$WORK/control.sock" events -t
 	sleep 0.3

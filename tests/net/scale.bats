@@ -115,40 +115,48 @@ teardown() { explain; }
 	lost = sum(v is None for v in quiet + busy)
 	busy = [v for v in busy if v is not None]; quiet = [v for v in quiet if v is not None]
 	print(f"{lines} lines in {taken:.1f} s; median {middle(quiet):.2f} ms quiet, {middle(busy):.2f} ms listing;"
-	      f" 99 % {late(quiet):.2f}, {late(busy):.2f}; lost {lost} of {len(busy)}")
+	      f" 99 % {late(quiet):.2f}, {late(busy):.2f}, worst {max(quiet):.2f}, {max(busy):.2f}; lost {lost} of {len(busy)}")
 	assert lines >= int(sys.argv[2]) and lost == 0
-	assert middle(busy) - middle(quiet) < 5
+	# Of the last hundredth others have their part, who share these processors.
+	assert middle(busy) - middle(quiet) < 5 and late(busy) < late(quiet) + 50
 	LIST
 	printf "# %s\n" "${lines[@]}" >&3
 }
 
 @test "200 clients at once, half never read: the others get all, packets pass, memory stays bounded" {
+	local dropped
+	dropped=$(status '.queue.dropped + .queue.failed')
 	run -0 in_client "$PYTHON" - "$WORK/control.sock" "$(pid_of sluiced)" <<-'CROWD'
-	import json, socket, sys, time
+	import json, os, socket, sys, time
 	def connect(request):
 	    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(30); s.sendall(request); return s
 	def memory():
 	    return next(int(l.split()[1]) for l in open(f"/proc/{sys.argv[2]}/status") if l.startswith("VmRSS"))
-	before = memory()
+	def served(): return len(os.listdir(f"/proc/{sys.argv[2]}/fd"))
+	before = memory(); others = served()
 	rude = [connect(b'{"command":"sessions"}\n' if i % 2 else b'{"command":"events"}\n') for i in range(100)]
 	echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 	echo.connect(("198.51.100.2", 7)); echo.settimeout(2)
-	polite = [connect(b'{"command":"%s"}\n' % (b"status", b"pools", b"sources", b"mappings")[i % 4]) for i in range(100)]
+	verbs = b"status", b"pools", b"sources", b"destinations", b"diagnose"
+	polite = [connect(b'{"command":"%s"}\n' % verbs[i % 5]) for i in range(100)]
 	slowest = 0; began = time.monotonic()
-	for i, s in enumerate(polite):
+	while (most := served() - others) < 200 and time.monotonic() < began + 10: pass
+	for s in polite:
 	    lines = s.makefile(); first = json.loads(lines.readline()); assert first["ok"], first
-	    if i % 4 in (1, 2):
-	        while '"end":' not in lines.readline(): pass
-	    if i % 10 == 0:
-	        asked = time.monotonic(); echo.send(b"x"); echo.recv(100)
-	        slowest = max(slowest, time.monotonic() - asked)
+	    while "stream" in first and '"end":' not in lines.readline(): pass
+	    asked = time.monotonic(); echo.send(b"x"); echo.recv(100)
+	    slowest = max(slowest, time.monotonic() - asked)
 	    s.close()
 	taken = time.monotonic() - began
 	grown = memory() - before
-	print(f"100 answers in {taken:.2f} s, slowest echo {slowest * 1000:.1f} ms, {grown} KiB more for 200 clients")
+	print(f"{most} clients at once, 100 answers in {taken:.2f} s, slowest of 100 echoes {slowest * 1000:.1f} ms,"
+	      f" {grown} KiB more")
 	sanitized = "libasan" in open(f"/proc/{sys.argv[2]}/maps").read()
-	assert taken < 30 and slowest < 1 and (grown < 128 * 1024 or sanitized)
+	assert most >= 200 and taken < 30 and slowest < 1 and (grown < 128 * 1024 or sanitized)
+	# Who has not read is still there, as long as his patience and the daemon's last; and gets it all.
+	late = rude[1].makefile(); assert json.loads(late.readline())["ok"]
+	for _ in range(1000): assert json.loads(late.readline())["id"]
 	CROWD
 	printf "# %s\n" "${lines[@]}" >&3
-	[[ $(status .queue.dropped) -ge 0 ]]
+	[[ $(status '.queue.dropped + .queue.failed') -eq $dropped ]]
 }
