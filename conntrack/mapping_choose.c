@@ -146,14 +146,14 @@ uint32_t search_open_pool(struct mappings *mappings, const struct address *addre
 
 static uint32_t room_at(const struct search *search, const struct address *address)
 {
-	const struct pools *pools = &search->mappings->pools;
+	struct pools *pools = &search->mappings->pools;
 	uint32_t pool = pools_lookup(pools, address, search->request->protocol);
 
 	if (pool == POOL_NONE)
 		return (uint32_t)search->port_last - search->port_first + 1;
 	if (pools->list[pool].free == 0)
 		return 0;
-	return ports_free(&pools->ports[pool], search->port_first, search->port_last);
+	return pools_room(pools, pool, search->port_first, search->port_last);
 }
 
 /* So many addresses are all looked at. */
@@ -176,7 +176,7 @@ static struct address draw_address(const struct search *search)
 static struct address choose_address(const struct search *search)
 {
 	const struct mapping_request *request = search->request;
-	const struct pools *pools = &search->mappings->pools;
+	struct pools *pools = &search->mappings->pools;
 	uint32_t present, roomiest;
 
 	if (search->address_count > EXACT_ADDRESSES)

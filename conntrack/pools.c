@@ -99,6 +99,35 @@ static void reckon_free(struct pools *pools, uint32_t index)
 	const struct ports *ports = &pools->ports[index];
 
 	pools->list[index].free = ports->halves[0].free + ports->halves[1].free;
+	pools->list[index].room_known = false;
+	pools->search.most = 0;
+}
+
+/* There is more room in a pool: is it the roomiest now? */
+static void search_reconsider(struct pools *pools, uint32_t index)
+{
+	const struct pool *pool = &pools->list[index];
+	struct pools_search *search = &pools->search;
+
+	if (!pool->room_known || pool->room_first != search->port_first || pool->room_last != search->port_last ||
+	    pool->room > search->most)
+		search->most = 0;
+	else if (pool->room == search->most && index < search->at)
+		search->at = index;
+}
+
+/* One port changed hands: what is known of the room stays known. */
+static void reckon_port(struct pools *pools, uint32_t index, uint16_t port)
+{
+	const struct ports *ports = &pools->ports[index];
+	struct pool *pool = &pools->list[index];
+	uint32_t before = pool->free;
+
+	pool->free = ports->halves[0].free + ports->halves[1].free;
+	if (port >= pool->room_first && port <= pool->room_last)
+		pool->room += pool->free - before;
+	if (pool->free > before)
+		search_reconsider(pools, index);
 }
 
 /* What is gone for a newcomer: what is used, or dealt to somebody. */
@@ -201,6 +230,7 @@ static void unlink_pool(struct pools *pools, uint32_t index)
 {
 	uint32_t *link = bucket_of(pools, &pools->list[index].address, pools->list[index].protocol);
 
+	pools->search.most = 0;
 	while (*link != index)
 		link = &pools->list[*link].next;
 	*link = pools->list[index].next;
@@ -256,37 +286,25 @@ void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t l
 	reckon_span(pools, index);
 }
 
-uint32_t pools_roomiest(const struct pools *pools, const struct address *first, const struct address *last,
-			uint8_t protocol, uint16_t port_first, uint16_t port_last, uint32_t *present)
+uint32_t pools_room(struct pools *pools, uint32_t index, uint16_t first, uint16_t last)
 {
-	uint32_t best = POOL_NONE, most = 0;
+	struct pool *pool = &pools->list[index];
 
-	*present = 0;
-	for (uint32_t i = 0; i < pools->count; i++) {
-		const struct pool *pool = &pools->list[i];
-		uint32_t room;
-
-		if (pool->protocol != protocol || !address_within(&pool->address, first, last))
-			continue;
-		(*present)++;
-		/* What is free anywhere bounds what is free in the range. */
-		if (pool->free <= most)
-			continue;
-		room = ports_free(&pools->ports[i], port_first, port_last);
-		if (room > most) {
-			most = room;
-			best = i;
-		}
+	if (!pool->room_known || pool->room_first != first || pool->room_last != last) {
+		pool->room = ports_free(&pools->ports[index], first, last);
+		pool->room_first = first;
+		pool->room_last = last;
+		pool->room_known = true;
 	}
-	return best;
+	return pool->room;
 }
 
-static void note_used(struct pools *pools, uint32_t index)
+static void note_used(struct pools *pools, uint32_t index, uint16_t port)
 {
 	struct pool *pool = &pools->list[index];
 	uint32_t used = pools->ports[index].used;
 
-	reckon_free(pools, index);
+	reckon_port(pools, index, port);
 	pool->peak = used > pool->peak ? used : pool->peak;
 	pressure_update(&pool->pressure, occupied(pools, index), pool->span);
 }
@@ -296,14 +314,14 @@ int32_t pools_take(struct pools *pools, uint32_t index, const struct ports_wish 
 	int32_t port = ports_take(&pools->ports[index], wish);
 
 	if (port != PORT_NONE)
-		note_used(pools, index);
+		note_used(pools, index, (uint16_t)port);
 	return port;
 }
 
 bool pools_share(struct pools *pools, uint32_t index, uint16_t port)
 {
 	if (ports_occupy(&pools->ports[index], port)) {
-		note_used(pools, index);
+		note_used(pools, index, port);
 		return true;
 	}
 	if (pools->shares[index][port] == UINT16_MAX)
@@ -328,7 +346,7 @@ void pools_release(struct pools *pools, uint32_t index, uint16_t port)
 		return;
 	}
 	ports_release(&pools->ports[index], port);
-	note_used(pools, index);
+	note_used(pools, index, port);
 }
 
 void pools_set_dealt(struct pools *pools, uint32_t index, uint32_t ports)

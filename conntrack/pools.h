@@ -30,7 +30,8 @@ struct pool_reservation {
  * struct pool - one external address and protocol
  * @first, @last: all ranges that were asked for so far lie within
  * @free: free ports of all; here, because the ports themselves are too large to look at 64 of
- * @span: ports of that range that are not reserved
+ * @room: free ports from @room_first to @room_last, the range last asked for; valid when @room_known
+ * @span: ports of @first to @last that are not reserved
  * @shared: mappings beyond the first on their port, in sum
  * @dealt: ports that are some source's alone, used or not: what is gone for everybody else
  * @refused: sessions, by cause; causes that are no pool's stay 0
@@ -39,16 +40,35 @@ struct pool {
 	struct address address;
 	uint8_t protocol;
 	bool active;
+	bool room_known;
 	uint16_t first, last;
-	uint32_t free, span, peak, shared, dealt;
+	uint16_t room_first, room_last;
+	uint32_t free, room, span, peak, shared, dealt;
 	uint32_t next; /* in its hash bucket */
 	uint64_t refused[REFUSAL_COUNT];
 	struct pressure pressure;
 };
 
+/**
+ * struct pools_search - the last look for the roomiest pool of a range of addresses
+ * @most: the room it had, and no pool of the range has had more since; 0: not known
+ * @at: it; none before it has that much
+ * @present: pools of the range
+ *
+ * The roomiest of many equal pools takes one port and is the roomiest no more: the next one is
+ * mostly close behind it.
+ */
+struct pools_search {
+	struct address first, last;
+	uint8_t protocol;
+	uint16_t port_first, port_last;
+	uint32_t most, at, present;
+};
+
 struct pools_copy;
 
 struct pools {
+	struct pools_search search;
 	uint32_t limit, count; /* pools from @count on were never used */
 	struct pool *list;
 	struct ports *ports;		 /* of each pool */
@@ -96,6 +116,9 @@ uint32_t pools_open(struct pools *pools, const struct address *address, uint8_t 
 /* A range that mappings may use on this pool: what `ports` and the fill are reckoned by. */
 void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t last);
 
+/* Free ports of a pool from @first to @last; cheap as long as the same range is asked for. */
+uint32_t pools_room(struct pools *pools, uint32_t index, uint16_t first, uint16_t last);
+
 /**
  * pools_roomiest() - of the pools that exist from @first to @last, the one with most free ports
  *
@@ -103,8 +126,8 @@ void pools_widen(struct pools *pools, uint32_t index, uint16_t first, uint16_t l
  *
  * Return: its index, or POOL_NONE when none has a free port from @port_first to @port_last.
  */
-uint32_t pools_roomiest(const struct pools *pools, const struct address *first, const struct address *last,
-			uint8_t protocol, uint16_t port_first, uint16_t port_last, uint32_t *present);
+uint32_t pools_roomiest(struct pools *pools, const struct address *first, const struct address *last, uint8_t protocol,
+			uint16_t port_first, uint16_t port_last, uint32_t *present);
 
 /* A port of that pool is taken or given back: counted for overloaded ports. */
 int32_t pools_take(struct pools *pools, uint32_t index, const struct ports_wish *wish);
