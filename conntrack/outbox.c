@@ -64,6 +64,8 @@ bool outbox_take(struct outbox *outbox, struct effect *effect)
 		return false;
 	*effect = outbox->effects[outbox->first];
 	outbox->first = (outbox->first + 1) % OUTBOX_EFFECTS;
-	outbox->count--;
+	/* Once empty it starts over: the few places that a batch needs stay in the cache. */
+	if (--outbox->count == 0)
+		outbox->first = 0;
 	return true;
 }
