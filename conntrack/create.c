@@ -58,20 +58,47 @@ static enum reason decide_source(struct passage *passage)
 	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
 }
 
-bool create_clashes(const struct table *table, const struct tuple *original, const struct tuple *reply)
+bool create_is_taken(const struct table *table, const struct table_key *reply)
 {
-	struct tuple middle = { original->source, reply->source, original->protocol, 0 };
 	enum direction direction;
-	uint32_t index = table_lookup(table, reply, &direction);
+	uint32_t index = table_find(table, reply, &direction);
 
 	/* A hole gives way to the session that it was made for. */
-	if (index != SESSION_NONE &&
-	    !(direction == DIRECTION_ORIGINAL && table_session(table, index)->flags & SESSION_HOLE))
+	return index != SESSION_NONE &&
+	       !(direction == DIRECTION_ORIGINAL && table_session(table, index)->flags & SESSION_HOLE);
+}
+
+bool create_clashes(const struct table *table, const struct tuple *original, const struct table_key *reply)
+{
+	const struct tuple *answer = &reply->tuple;
+	struct tuple middle = { original->source, answer->source, original->protocol, 0 };
+	enum direction direction;
+
+	if (create_is_taken(table, reply))
 		return true;
 	/* Translated at both ends? */
-	return !endpoint_equal(&original->source, &reply->destination) &&
-	       !endpoint_equal(&original->destination, &reply->source) &&
+	return !endpoint_equal(&original->source, &answer->destination) &&
+	       !endpoint_equal(&original->destination, &answer->source) &&
 	       table_lookup_middle(table, &middle, &direction) != SESSION_NONE;
+}
+
+/* The keys that the new session stands under: mostly somebody looked there already. */
+static struct table_key original_key(const struct passage *passage)
+{
+	if (tuple_same_ends(&passage->key.tuple, &passage->original))
+		return passage->key;
+	return table_key(&passage->engine->table, &passage->original);
+}
+
+static struct table_key reply_key(const struct passage *passage)
+{
+	struct tuple reply = table_tuple(&passage->engine->table, passage->session, DIRECTION_REPLY);
+
+	if (tuple_same_ends(&passage->reply.tuple, &reply))
+		return passage->reply;
+	if (tuple_same_ends(&passage->inverse.tuple, &reply))
+		return passage->inverse;
+	return table_key(&passage->engine->table, &reply);
 }
 
 /* How its mappings were made: what a later process needs to make them again (recover.c). */
@@ -83,6 +110,16 @@ static void note_mappings(struct engine *engine, struct session *session)
 	session->mapped_as[1] = mapping_manner(engine->mappings, entered);
 }
 
+static struct table_key peer_key(const struct passage *passage, const struct tuple *reply)
+{
+	struct endpoint peer = table_peer(&passage->engine->table, passage->session);
+
+	if (endpoint_equal(&passage->peer.tuple.destination, &reply->destination) &&
+	    address_equal(&passage->peer.tuple.source.address, &peer.address))
+		return passage->peer;
+	return table_peer_key(&passage->engine->table, reply->protocol, &reply->destination, &peer.address);
+}
+
 /*
  * Reserves, translates and links a judged first packet's session, or leaves
  * nothing. A session that prerouting reserved is already linked.
@@ -91,7 +128,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 {
 	struct engine *engine = passage->engine;
 	enum hook hook = passage->meta->hook;
-	struct tuple reply;
+	struct table_key original, reply, peer;
 	enum reason reason;
 	uint32_t index;
 
@@ -109,7 +146,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	if (reason == REASON_NONE && passage->session->flags & SESSION_ENTERED)
 		reason = enter_settle(passage);
 	if (reason == REASON_NONE) {
-		reply = table_tuple(&engine->table, passage->session, DIRECTION_REPLY);
+		reply = reply_key(passage);
 		if (create_clashes(&engine->table, &passage->original, &reply))
 			reason = REASON_TUPLE_CLASH;
 	}
@@ -124,9 +161,11 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		passage->session->flags |= SESSION_LOCAL;
 	passage->session->rule = place_of_rule(engine, passage->rule);
 	passage->session->mark = passage->context.ct_mark;
-	enter_begin(engine, passage->session);
+	enter_begin(engine, passage->session, &reply);
 	note_mappings(engine, passage->session);
-	table_link(&engine->table, passage->index);
+	original = original_key(passage);
+	peer = peer_key(passage, &reply.tuple);
+	table_link_as(&engine->table, passage->index, &original, &reply, &peer);
 	table_confirm(&engine->table, passage->index, opened->timeout, passage->now);
 	admit_count(engine, passage->index);
 	engine->counters.created++;
@@ -138,7 +177,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		enter_refused(passage);
 		return REASON_FILTERED;
 	}
-	held_syns_cancel(&engine->held_syns, &reply);
+	held_syns_cancel(&engine->held_syns, &reply.tuple);
 	witness_opened(passage);
 	follow_fulfil(passage);
 	follow_begin(passage);

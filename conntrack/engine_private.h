@@ -88,6 +88,9 @@ struct engine {
  * @direction: of this packet within @session
  * @arrived_translated: prerouting already rewrote its destination
  * @original: its tuple as it came to the gateway: the session's key
+ * @key, @inverse: the packet's tuple and its inverse, where a session was looked for by them
+ * @reply: the reply tuple that was found free for the session to be
+ * @peer: and its peer key
  * @tuples: the session's, after session_tell_tuples()
  * @dnat, @snat: what rules asked for, valid when @has_dnat, @has_snat
  * @rule: the last rule that accepted, RULE_NONE when a policy did
@@ -108,6 +111,7 @@ struct passage {
 	enum direction direction;
 	bool arrived_translated;
 	struct tuple original, tuples[2];
+	struct table_key key, inverse, reply, peer;
 	struct rule_context context;
 	uint32_t rule;
 	bool has_dnat, has_snat;
@@ -200,8 +204,11 @@ void mapping_effects_choose(struct engine *engine);
 /* Reserves the session of a first packet whose destination is translated. */
 enum reason create_reserve(struct passage *passage);
 
+/* Does that reply tuple belong to a session? */
+bool create_is_taken(const struct table *table, const struct table_key *reply);
+
 /* Would its answers, or its packets between two hooks, be taken for another session's? */
-bool create_clashes(const struct table *table, const struct tuple *original, const struct tuple *reply);
+bool create_clashes(const struct table *table, const struct tuple *original, const struct table_key *reply);
 
 /* Makes the session of a judged first packet, or confirms the one that was reserved. */
 enum reason create_commit(struct passage *passage, const union track *track, const struct track_result *opened);
@@ -301,8 +308,8 @@ bool enter_hairpin(const struct passage *passage, struct nat_request *request);
  */
 enum reason enter_settle(struct passage *passage);
 
-/* A session begins: holds the mapping that it entered by; the hole that waits for it ends. */
-void enter_begin(struct engine *engine, struct session *session);
+/* A session begins: holds the mapping that it entered by; the hole that waits for it, at @reply, ends. */
+void enter_begin(struct engine *engine, struct session *session, const struct table_key *reply);
 /* The mapping that the session entered by; MAPPING_NONE: by none, or it is gone. */
 uint32_t enter_mapping_of(const struct engine *engine, const struct session *session);
 /* It ends. */
@@ -339,8 +346,7 @@ bool admit_is_exempt(const struct passage *passage);
 
 /* ---------------------------------------------------------------- snapshot.c */
 
-void snapshot_copy_session(const struct engine *engine, uint32_t index, struct mono now,
-			   struct snapshot_session *copy);
+void snapshot_copy_session(const struct engine *engine, uint32_t index, struct mono now, struct snapshot_session *copy);
 
 /* ----------------------------------------------------------------- explain.c */
 

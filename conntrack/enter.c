@@ -198,15 +198,14 @@ enum reason enter_settle(struct passage *passage)
 	return REASON_NONE;
 }
 
-void enter_begin(struct engine *engine, struct session *session)
+void enter_begin(struct engine *engine, struct session *session, const struct table_key *reply)
 {
-	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
 	enum direction direction;
 	uint32_t hole;
 
 	if (session->flags & SESSION_ENTERED)
-		mapping_use(engine->mappings, entered_mapping(engine, session), &reply.destination);
-	hole = table_lookup(&engine->table, &reply, &direction);
+		mapping_use(engine->mappings, entered_mapping(engine, session), &reply->tuple.destination);
+	hole = table_find(&engine->table, reply, &direction);
 	if (hole != SESSION_NONE && direction == DIRECTION_ORIGINAL &&
 	    table_session(&engine->table, hole)->flags & SESSION_HOLE)
 		engine_end_session(engine, hole);
@@ -235,15 +234,17 @@ static enum reason open_hole(struct passage *passage, struct tuple *reply, const
 {
 	struct table *table = &passage->engine->table;
 	struct session *session = passage->session;
+	struct table_key key;
 	bool done;
 
 	table_unlink(table, passage->index);
 	reply->source = *internal;
-	done = !create_clashes(table, &passage->original, reply) &&
+	key = table_key(table, reply);
+	done = !create_clashes(table, &passage->original, &key) &&
 	       table_set_tuples(table, passage->index, &passage->original, reply);
 	if (done) {
 		session->flags = (uint16_t)((session->flags & ~SESSION_HOLE) | SESSION_ENTERED);
-		enter_begin(passage->engine, session);
+		enter_begin(passage->engine, session, &key);
 	}
 	table_link(table, passage->index);
 	return done ? REASON_NONE : REASON_TUPLE_CLASH;

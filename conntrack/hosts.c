@@ -50,6 +50,19 @@ static uint32_t *bucket_of(const struct hosts *hosts, const struct address *inte
 	return &hosts->buckets[hash_bytes(hosts->key, internal, sizeof(*internal)) & hosts->bucket_mask];
 }
 
+const uint32_t *hosts_prefetch(const struct hosts *hosts, const struct address *internal)
+{
+	const uint32_t *bucket = bucket_of(hosts, internal);
+
+	__builtin_prefetch(bucket);
+	return bucket;
+}
+
+void hosts_prefetch_entry(const struct hosts *hosts, const uint32_t *bucket)
+{
+	__builtin_prefetch(&hosts->list[*bucket == HOST_NONE ? hosts->count : *bucket]);
+}
+
 uint32_t hosts_paired(const struct hosts *hosts, const struct address *internal, const struct address *first,
 		      const struct address *last)
 {
@@ -64,20 +77,24 @@ uint32_t hosts_paired(const struct hosts *hosts, const struct address *internal,
 	return HOST_NONE;
 }
 
-static uint32_t find_entry(const struct hosts *hosts, const struct address *internal, const struct address *external)
+static uint32_t find_in(const struct hosts *hosts, uint32_t index, const struct address *internal,
+			const struct address *external)
 {
-	uint32_t index = *bucket_of(hosts, internal);
-
 	while (index != HOST_NONE && (!address_equal(&hosts->list[index].internal, internal) ||
 				      !address_equal(&hosts->list[index].external, external)))
 		index = hosts->list[index].next;
 	return index;
 }
 
+static uint32_t find_entry(const struct hosts *hosts, const struct address *internal, const struct address *external)
+{
+	return find_in(hosts, *bucket_of(hosts, internal), internal, external);
+}
+
 static uint32_t acquire_entry(struct hosts *hosts, const struct address *internal, const struct address *external)
 {
 	uint32_t *bucket = bucket_of(hosts, internal);
-	uint32_t index = find_entry(hosts, internal, external);
+	uint32_t index = find_in(hosts, *bucket, internal, external);
 	bool network = address_equal(external, &network_mark);
 
 	if (index != HOST_NONE) {

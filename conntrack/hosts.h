@@ -52,6 +52,10 @@ uint64_t hosts_bytes(const struct hosts *hosts);
 uint32_t hosts_paired(const struct hosts *hosts, const struct address *internal, const struct address *first,
 		      const struct address *last);
 
+/* As tally_prefetch() and tally_prefetch_entry(). */
+const uint32_t *hosts_prefetch(const struct hosts *hosts, const struct address *internal);
+void hosts_prefetch_entry(const struct hosts *hosts, const uint32_t *bucket);
+
 /**
  * hosts_acquire() - one mapping more
  * @external: what the host is paired with; NULL: it is not

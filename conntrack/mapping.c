@@ -188,8 +188,9 @@ uint32_t mapping_insert(struct mappings *mappings, const struct mapping_draft *d
 	else
 		index = mappings->used++;
 	mappings->list[index] = fresh;
-	nodes_insert(&mappings->nodes, mapping_hash(mappings, &fresh, false), index * 2);
-	nodes_insert(&mappings->nodes, mapping_hash(mappings, &fresh, true), index * 2 + 1);
+	__builtin_prefetch(&mappings->list[mappings->free != MAPPING_NONE ? mappings->free : mappings->used]);
+	nodes_insert(&mappings->nodes, draft->hashes[0], index * 2);
+	nodes_insert(&mappings->nodes, draft->hashes[1], index * 2 + 1);
 	mappings->count++;
 	mappings->unowned += is_unowned(&fresh);
 	mappings->bound += fresh.behaviour == BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;

@@ -88,6 +88,8 @@ struct mappings_watcher {
  * @in_use: is @external already in use towards @peer? (the session table knows); NULL: never.
  *	An existing mapping for which it says yes is not shared: another one, bound to
  *	the peer, is made
+ * @expect: a new mapping will have @external: who will look for it in other tables can have them
+ *	fetched; NULL: nobody will
  */
 struct mapping_request {
 	uint8_t protocol;
@@ -101,6 +103,7 @@ struct mapping_request {
 	uint64_t random;
 	struct mono now;
 	bool (*in_use)(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer);
+	void (*expect)(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer);
 	void *context;
 };
 
@@ -137,6 +140,15 @@ void mappings_set_port_sets(struct mappings *mappings, const struct settings_por
  * Return: index, or MAPPING_NONE.
  */
 uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request *request, enum reason *reason);
+
+/**
+ * mapping_prefetch() - ask for what mapping_acquire() will read for that request
+ *
+ * Return: what mapping_prefetch_host() is to be called with when it has come.
+ */
+const uint32_t *mapping_prefetch(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
+				 enum behaviour behaviour, const struct endpoint *peer);
+void mapping_prefetch_host(const struct mappings *mappings, const uint32_t *bucket);
 
 /* Whose ports were wanting when mapping_acquire() last refused; unspecified: it was no lack of ports. */
 struct address mappings_refused(const struct mappings *mappings);

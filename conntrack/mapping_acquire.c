@@ -109,6 +109,9 @@ static uint32_t make(struct search *search, enum reason *reason)
 		return MAPPING_NONE;
 	search->draft.peer = mapping_peer_part(search->draft.behaviour, &request->peer);
 	search->draft.paired = request->paired && search->address_count > 1;
+	mapping_draft_hash(mappings, &search->draft);
+	if (request->expect)
+		request->expect(request->context, request->protocol, &search->draft.external, &request->peer);
 	index = mapping_insert(mappings, &search->draft, &request->peer);
 	if (index == MAPPING_NONE) {
 		/* Too many hosts: give the port back. */
@@ -217,6 +220,7 @@ uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request
 	if (pool != POOL_NONE && pools_share(&mappings->pools, pool, exact.port_first))
 		search.draft.owns_port = true;
 	search.draft.peer = mapping_peer_part(search.draft.behaviour, &exact.peer);
+	mapping_draft_hash(mappings, &search.draft);
 	index = mapping_insert(mappings, &search.draft, &exact.peer);
 	if (index != MAPPING_NONE) {
 		mapping_note_known(mappings, index);

@@ -29,6 +29,16 @@ uint32_t mapping_hash(const struct mappings *mappings, const struct mapping *map
 	return hash_of(mappings, mapping->protocol, &end, mapping->behaviour, &part);
 }
 
+void mapping_draft_hash(const struct mappings *mappings, struct mapping_draft *draft)
+{
+	const struct endpoint *ends[2] = { &draft->internal, &draft->external };
+
+	for (unsigned int side = 0; side < 2; side++) {
+		draft->hashes[side] = hash_of(mappings, draft->protocol, ends[side], draft->behaviour, &draft->peer);
+		nodes_prefetch(&mappings->nodes, draft->hashes[side]);
+	}
+}
+
 static bool is_peer(const struct mappings *mappings, const struct mapping *mapping, const struct endpoint *part)
 {
 	return mapping->behaviour == BEHAVIOUR_ENDPOINT_INDEPENDENT ||
@@ -48,6 +58,20 @@ struct mapping_walk mapping_walk(const struct mappings *mappings, uint8_t protoc
 
 	walk.nodes = nodes_walk(&mappings->nodes, hash_of(mappings, protocol, internal, behaviour, &walk.part));
 	return walk;
+}
+
+const uint32_t *mapping_prefetch(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
+				 enum behaviour behaviour, const struct endpoint *peer)
+{
+	struct endpoint part = mapping_peer_part(behaviour, peer);
+
+	nodes_prefetch(&mappings->nodes, hash_of(mappings, protocol, internal, behaviour, &part));
+	return hosts_prefetch(&mappings->hosts, &internal->address);
+}
+
+void mapping_prefetch_host(const struct mappings *mappings, const uint32_t *bucket)
+{
+	hosts_prefetch_entry(&mappings->hosts, bucket);
 }
 
 uint32_t mapping_walk_next(const struct mappings *mappings, struct mapping_walk *walk)

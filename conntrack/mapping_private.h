@@ -76,7 +76,8 @@ struct mapping_draft {
 	enum behaviour behaviour;
 	uint8_t filtering;
 	bool owns_port, one_to_one;
-	bool paired; /* the host is bound to the external address */
+	bool paired;	    /* the host is bound to the external address */
+	uint32_t hashes[2]; /* what it stands under, from inside and from outside */
 };
 
 /* Do ports (or identifiers) tell flows of this protocol apart? */
@@ -139,6 +140,9 @@ struct mapping_walk mapping_walk(const struct mappings *mappings, uint8_t protoc
 
 /* The next one, in no order, held or not; MAPPING_NONE at the end. */
 uint32_t mapping_walk_next(const struct mappings *mappings, struct mapping_walk *walk);
+
+/* What a mapping that the draft becomes will stand under: fills its hashes in, and has the lines fetched. */
+void mapping_draft_hash(const struct mappings *mappings, struct mapping_draft *draft);
 
 /* What a mapping stands under in the hash, from either side. */
 uint32_t mapping_hash(const struct mappings *mappings, const struct mapping *mapping, bool external);

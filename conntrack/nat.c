@@ -116,14 +116,23 @@ enum reason nat_destination(struct passage *passage, const struct nat_request *r
 /* Is the external endpoint already in use towards that peer, by whatever session? */
 static bool in_use(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer)
 {
-	const struct engine *engine = context;
+	const struct engine *engine = ((const struct passage *)context)->engine;
 	struct tuple reply = { .source = *peer, .destination = *external, .protocol = protocol };
-	enum direction direction;
-	uint32_t index = table_lookup(&engine->table, &reply, &direction);
+	struct table_key key = table_key(&engine->table, &reply);
 
-	/* A hole gives way to the session that it was made for. */
-	return index != SESSION_NONE &&
-	       !(direction == DIRECTION_ORIGINAL && table_session(&engine->table, index)->flags & SESSION_HOLE);
+	return create_is_taken(&engine->table, &key);
+}
+
+/* A session will be looked for there, and entered, in a moment. */
+static void expect(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer)
+{
+	struct passage *passage = context;
+	struct tuple reply = { .source = *peer, .destination = *external, .protocol = protocol };
+
+	passage->reply = table_key(&passage->engine->table, &reply);
+	passage->peer = table_peer_key(&passage->engine->table, protocol, external, &peer->address);
+	nodes_prefetch(&passage->engine->table.nodes, passage->reply.hash);
+	nodes_prefetch(&passage->engine->table.nodes, passage->peer.hash);
 }
 
 static struct mapping_request mapping_request_for(struct passage *passage)
@@ -143,7 +152,8 @@ static struct mapping_request mapping_request_for(struct passage *passage)
 		.random = engine_random(passage->engine),
 		.now = passage->now,
 		.in_use = in_use,
-		.context = passage->engine,
+		.expect = expect,
+		.context = passage,
 	};
 }
 
@@ -175,7 +185,9 @@ static enum reason acquire(struct passage *passage, struct mapping_request *requ
 			session->mapping = MAPPING_NONE;
 			return REASON_TABLE_FULL;
 		}
-		if (!in_use(passage->engine, request->protocol, &external, &reply.source))
+		if (!tuple_same_ends(&passage->reply.tuple, &reply))
+			passage->reply = table_key(&passage->engine->table, &reply);
+		if (!create_is_taken(&passage->engine->table, &passage->reply))
 			return REASON_NONE;
 		nat_cancel(passage);
 		request->preserve = false;

@@ -71,6 +71,12 @@ static inline uint32_t nodes_tag(const struct nodes *nodes, uint32_t hash)
 	return hash << nodes->node_bits;
 }
 
+/* Ask for the line that a walk under @hash begins with. */
+static inline void nodes_prefetch(const struct nodes *nodes, uint32_t hash)
+{
+	__builtin_prefetch(&nodes->lines[nodes_home(nodes, hash)]);
+}
+
 static inline struct nodes_walk nodes_walk(const struct nodes *nodes, uint32_t hash)
 {
 	return (struct nodes_walk){ &nodes->lines[nodes_home(nodes, hash)], nodes_tag(nodes, hash), 0 };

@@ -11,14 +11,6 @@
 /* How far a late refresh looks for its place in time. */
 #define PLACE_STEPS 64
 
-enum node {
-	NODE_ORIGINAL = DIRECTION_ORIGINAL,
-	NODE_REPLY = DIRECTION_REPLY,
-	NODE_MIDDLE,
-	NODE_PEER,
-	NODE_KINDS,
-};
-
 /* Different translated addresses at a time: an eighth of the sessions, but at least these. */
 #define ADDRESSES_LEAST 1024
 
@@ -128,6 +120,11 @@ static bool is_tuple(const struct table *table, const struct session *session, e
 
 /* -------------------------------------------------------------------- hash */
 
+struct table_key table_key(const struct table *table, const struct tuple *tuple)
+{
+	return (struct table_key){ *tuple, hash_tuple(table->hash_key, tuple) };
+}
+
 /* Between prerouting and forward: translated destination, source as it arrived. */
 static struct tuple session_middle(const struct table *table, const struct session *session)
 {
@@ -139,15 +136,13 @@ static struct tuple session_middle(const struct table *table, const struct sessi
 }
 
 /* Both directions look for the same middle node: hash it without regard to them. */
-static struct tuple tuple_ordered(const struct tuple *tuple)
+static bool is_ordered(const struct tuple *tuple)
 {
-	if (memcmp(&tuple->source, &tuple->destination, sizeof(tuple->source)) <= 0)
-		return *tuple;
-	return tuple_invert(tuple);
+	return memcmp(&tuple->source, &tuple->destination, sizeof(tuple->source)) <= 0;
 }
 
 /* What a peer node stands under; the mark keeps it apart from a packet's tuple. */
-static struct tuple peer_key(uint8_t protocol, const struct endpoint *external, const struct address *peer)
+static struct tuple tuple_of_peer(uint8_t protocol, const struct endpoint *external, const struct address *peer)
 {
 	return (struct tuple){
 		.source = { .address = *peer },
@@ -157,12 +152,20 @@ static struct tuple peer_key(uint8_t protocol, const struct endpoint *external, 
 	};
 }
 
-static struct tuple session_peer_key(const struct table *table, const struct session *session)
+struct table_key table_peer_key(const struct table *table, uint8_t protocol, const struct endpoint *external,
+				const struct address *peer)
+{
+	struct tuple tuple = tuple_of_peer(protocol, external, peer);
+
+	return table_key(table, &tuple);
+}
+
+static struct tuple session_peer(const struct table *table, const struct session *session)
 {
 	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
 	struct endpoint peer = table_peer(table, session);
 
-	return peer_key(reply.protocol, &reply.destination, &peer.address);
+	return tuple_of_peer(reply.protocol, &reply.destination, &peer.address);
 }
 
 static uint32_t hash_of_node(const struct table *table, const struct session *session, unsigned int kind)
@@ -173,22 +176,22 @@ static uint32_t hash_of_node(const struct table *table, const struct session *se
 		key = table_tuple(table, session, (enum direction)kind);
 	} else if (kind == NODE_MIDDLE) {
 		key = session_middle(table, session);
-		key = tuple_ordered(&key);
+		key = is_ordered(&key) ? key : tuple_invert(&key);
 	} else {
-		key = session_peer_key(table, session);
+		key = session_peer(table, session);
 	}
 	return hash_tuple(table->hash_key, &key);
 }
 
-uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction)
+uint32_t table_find(const struct table *table, const struct table_key *key, enum direction *direction)
 {
-	struct nodes_walk walk = nodes_walk(&table->nodes, hash_tuple(table->hash_key, tuple));
+	struct nodes_walk walk = nodes_walk(&table->nodes, key->hash);
 	uint32_t node;
 
 	while ((node = nodes_next(&table->nodes, &walk)) != NODE_NONE) {
 		uint32_t index = node / NODE_KINDS, kind = node % NODE_KINDS;
 
-		if (kind < NODE_MIDDLE && is_tuple(table, &table->sessions[index], (enum direction)kind, tuple)) {
+		if (kind < NODE_MIDDLE && is_tuple(table, &table->sessions[index], (enum direction)kind, &key->tuple)) {
 			*direction = (enum direction)kind;
 			return index;
 		}
@@ -196,11 +199,18 @@ uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum
 	return SESSION_NONE;
 }
 
-/* A session translated at both ends: the only kind that has a middle node. */
-static uint32_t lookup_middle_node(const struct table *table, const struct tuple *tuple, enum direction *direction)
+uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction)
 {
-	struct tuple ordered = tuple_ordered(tuple);
-	struct nodes_walk walk = nodes_walk(&table->nodes, hash_tuple(table->hash_key, &ordered));
+	struct table_key key = table_key(table, tuple);
+
+	return table_find(table, &key, direction);
+}
+
+/* A session translated at both ends: the only kind that has a middle node. @hash: of the ordered tuple */
+static uint32_t find_middle_node(const struct table *table, const struct tuple *tuple, uint32_t hash,
+				 enum direction *direction)
+{
+	struct nodes_walk walk = nodes_walk(&table->nodes, hash);
 	uint32_t node;
 
 	while ((node = nodes_next(&table->nodes, &walk)) != NODE_NONE) {
@@ -219,25 +229,34 @@ static uint32_t lookup_middle_node(const struct table *table, const struct tuple
 	return SESSION_NONE;
 }
 
-uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction)
+uint32_t table_find_middle(const struct table *table, const struct table_key *key, const struct table_key *inverse,
+			   enum direction *direction)
 {
-	struct tuple inverse = tuple_invert(tuple);
-	uint32_t index = lookup_middle_node(table, tuple, direction);
+	uint32_t hash = is_ordered(&key->tuple) ? key->hash : inverse->hash;
+	uint32_t index = find_middle_node(table, &key->tuple, hash, direction);
 	enum direction answered;
 
 	if (index != SESSION_NONE)
 		return index;
 	/* Translated at one end only: what is on its way looks like an answer's inverse. */
-	index = table_lookup(table, &inverse, &answered);
+	index = table_find(table, inverse, &answered);
 	if (index != SESSION_NONE)
 		*direction = direction_opposite(answered);
 	return index;
 }
 
-/* The session in whose name the peer node stands in the hash, or SESSION_NONE. */
-static uint32_t lookup_peer_node(const struct table *table, const struct tuple *key)
+uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction)
 {
-	struct nodes_walk walk = nodes_walk(&table->nodes, hash_tuple(table->hash_key, key));
+	struct tuple inverted = tuple_invert(tuple);
+	struct table_key key = table_key(table, tuple), inverse = table_key(table, &inverted);
+
+	return table_find_middle(table, &key, &inverse, direction);
+}
+
+/* The session in whose name the peer node stands in the hash, or SESSION_NONE. */
+static uint32_t find_peer_node(const struct table *table, const struct table_key *key)
+{
+	struct nodes_walk walk = nodes_walk(&table->nodes, key->hash);
 	uint32_t node;
 
 	while ((node = nodes_next(&table->nodes, &walk)) != NODE_NONE) {
@@ -246,8 +265,8 @@ static uint32_t lookup_peer_node(const struct table *table, const struct tuple *
 
 		if (node % NODE_KINDS != NODE_PEER)
 			continue;
-		own = session_peer_key(table, &table->sessions[index]);
-		if (tuple_equal(&own, key))
+		own = session_peer(table, &table->sessions[index]);
+		if (tuple_equal(&own, &key->tuple))
 			return index;
 	}
 	return SESSION_NONE;
@@ -256,9 +275,9 @@ static uint32_t lookup_peer_node(const struct table *table, const struct tuple *
 bool table_knows_peer(const struct table *table, uint8_t protocol, const struct endpoint *external,
 		      const struct address *peer)
 {
-	struct tuple key = peer_key(protocol, external, peer);
+	struct table_key key = table_peer_key(table, protocol, external, peer);
 
-	return lookup_peer_node(table, &key) != SESSION_NONE;
+	return find_peer_node(table, &key) != SESSION_NONE;
 }
 
 static void link_node(struct table *table, uint32_t index, unsigned int kind)
@@ -271,16 +290,15 @@ static void unlink_node(struct table *table, uint32_t index, unsigned int kind)
 	nodes_remove(&table->nodes, hash_of_node(table, &table->sessions[index], kind), index * NODE_KINDS + kind);
 }
 
-static void link_peer(struct table *table, uint32_t index)
+static void link_peer(struct table *table, uint32_t index, const struct table_key *key)
 {
 	struct session *session = &table->sessions[index];
-	struct tuple key = session_peer_key(table, session);
-	uint32_t first = lookup_peer_node(table, &key);
+	uint32_t first = find_peer_node(table, key);
 
 	session->peer_previous = first;
 	session->peer_next = SESSION_NONE;
 	if (first == SESSION_NONE) {
-		link_node(table, index, NODE_PEER);
+		nodes_insert(&table->nodes, key->hash, index * NODE_KINDS + NODE_PEER);
 		return;
 	}
 	session->peer_next = table->sessions[first].peer_next;
@@ -307,14 +325,26 @@ static void unlink_peer(struct table *table, uint32_t index)
 
 void table_link(struct table *table, uint32_t index)
 {
+	struct tuple tuples[2] = { table_tuple(table, &table->sessions[index], DIRECTION_ORIGINAL),
+				   table_tuple(table, &table->sessions[index], DIRECTION_REPLY) };
+	struct table_key original = table_key(table, &tuples[0]), reply = table_key(table, &tuples[1]);
+	struct tuple tuple = session_peer(table, &table->sessions[index]);
+	struct table_key peer = table_key(table, &tuple);
+
+	table_link_as(table, index, &original, &reply, &peer);
+}
+
+void table_link_as(struct table *table, uint32_t index, const struct table_key *original, const struct table_key *reply,
+		   const struct table_key *peer)
+{
 	const struct session *session = &table->sessions[index];
 
-	link_node(table, index, NODE_ORIGINAL);
-	link_node(table, index, NODE_REPLY);
+	nodes_insert(&table->nodes, original->hash, index * NODE_KINDS + NODE_ORIGINAL);
+	nodes_insert(&table->nodes, reply->hash, index * NODE_KINDS + NODE_REPLY);
 	if (session_nat(session) == SESSION_NAT_BOTH)
 		link_node(table, index, NODE_MIDDLE);
 	if (session->mapping != MAPPING_NONE)
-		link_peer(table, index);
+		link_peer(table, index, peer);
 }
 
 void table_unlink(struct table *table, uint32_t index)
@@ -380,6 +410,7 @@ uint32_t table_reserve(struct table *table, struct mono now)
 	else
 		return SESSION_NONE;
 	session = &table->sessions[index];
+	table_prefetch(table, table->free_head != SESSION_NONE ? table->free_head : table->untouched);
 	generation = session->generation;
 	*session = (struct session){
 		.generation = generation + 1,

@@ -27,6 +27,21 @@
 
 #define TABLE_TICK_MS 100
 
+/** struct table_key - a tuple and its hash, which costs as much as half a lookup */
+struct table_key {
+	struct tuple tuple;
+	uint32_t hash;
+};
+
+/* What a session stands under: node number = slot * NODE_KINDS + kind. */
+enum node {
+	NODE_ORIGINAL = DIRECTION_ORIGINAL,
+	NODE_REPLY = DIRECTION_REPLY,
+	NODE_MIDDLE,
+	NODE_PEER,
+	NODE_KINDS,
+};
+
 struct table_list {
 	uint32_t head, tail;
 	uint32_t count;
@@ -65,6 +80,15 @@ uint64_t table_bytes(const struct table *table);
 static inline struct session *table_session(const struct table *table, uint32_t index)
 {
 	return &table->sessions[index];
+}
+
+/* Ask for a slot; one past the end is allowed. */
+static inline void table_prefetch(const struct table *table, uint32_t index)
+{
+	const char *slot = (const char *)(table->sessions + index);
+
+	for (size_t at = 0; at < sizeof(*table->sessions); at += 64)
+		__builtin_prefetch(slot + at);
 }
 
 static inline uint32_t table_ticks(const struct table *table, struct mono now)
@@ -140,11 +164,22 @@ bool table_set_tuples(struct table *table, uint32_t index, const struct tuple *o
  */
 uint32_t table_lookup(const struct table *table, const struct tuple *tuple, enum direction *direction);
 
+/* The same in two steps, for who looks more than once. */
+struct table_key table_key(const struct table *table, const struct tuple *tuple);
+uint32_t table_find(const struct table *table, const struct table_key *key, enum direction *direction);
+
 /**
  * table_lookup_middle() - as table_lookup(), for a packet whose destination was
  *	translated in prerouting and whose source is still as it arrived
  */
 uint32_t table_lookup_middle(const struct table *table, const struct tuple *tuple, enum direction *direction);
+/* @inverse: the key of tuple_invert() of @key's tuple */
+uint32_t table_find_middle(const struct table *table, const struct table_key *key, const struct table_key *inverse,
+			   enum direction *direction);
+
+/* What a session of @external, which holds a mapping, stands under for each address that it has gone to. */
+struct table_key table_peer_key(const struct table *table, uint8_t protocol, const struct endpoint *external,
+				const struct address *peer);
 
 /* Has a session of @external, which holds a mapping, gone to @peer, whatever the port? */
 bool table_knows_peer(const struct table *table, uint8_t protocol, const struct endpoint *external,
@@ -159,6 +194,12 @@ uint32_t table_reserve(struct table *table, struct mono now);
 
 /* Puts the session's tuples into the hash; they must be set and unique. */
 void table_link(struct table *table, uint32_t index);
+/**
+ * table_link_as() - the same for who has the keys already
+ * @peer: of a session that holds a mapping, else ignored
+ */
+void table_link_as(struct table *table, uint32_t index, const struct table_key *original, const struct table_key *reply,
+		   const struct table_key *peer);
 void table_unlink(struct table *table, uint32_t index);
 
 /* Counts a linked session as live and puts it into its timeout class. */

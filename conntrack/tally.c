@@ -79,6 +79,24 @@ uint32_t tally_lookup(const struct tally *tally, const struct address *address)
 	return lookup_key(tally, &key);
 }
 
+const uint32_t *tally_prefetch(const struct tally *tally, const struct address *address)
+{
+	struct address key = tally_key(address);
+	const uint32_t *bucket = bucket_of(tally, &key);
+
+	__builtin_prefetch(bucket);
+	return bucket;
+}
+
+void tally_prefetch_entry(const struct tally *tally, const uint32_t *bucket)
+{
+	uint32_t entry = *bucket ? *bucket : tally->untouched;
+
+	__builtin_prefetch(&tally->entries[entry]);
+	__builtin_prefetch(&tally->sessions.entries[entry]);
+	__builtin_prefetch(&tally->expendable.entries[entry]);
+}
+
 static uint32_t take_entry(struct tally *tally, const struct address *key)
 {
 	uint32_t entry = tally->free, *bucket = bucket_of(tally, key);

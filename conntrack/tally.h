@@ -50,6 +50,10 @@ struct address tally_key(const struct address *address);
 /* The entry of @address, or TALLY_NONE when it holds nothing or is among the rest. */
 uint32_t tally_lookup(const struct tally *tally, const struct address *address);
 
+/* Ask for the bucket of @address; tally_prefetch_entry() with it, when it has come, asks for what it leads to. */
+const uint32_t *tally_prefetch(const struct tally *tally, const struct address *address);
+void tally_prefetch_entry(const struct tally *tally, const uint32_t *bucket);
+
 /* One session more; returns the entry for tally_remove(). */
 uint32_t tally_add(struct tally *tally, const struct address *address);
 

@@ -28,6 +28,28 @@ void transit_mark(struct passage *passage)
 		passage->context.mark |= transit_bit(passage->engine);
 }
 
+/* The keys of the packet as it is and the other way round: seen before, perhaps. */
+static void key_packet(struct passage *passage)
+{
+	const struct engine_preview *preview = passage->meta->preview;
+
+	if (preview && preview->known && tuple_equal(&preview->tuple, &passage->packet.tuple))
+		passage->key = (struct table_key){ preview->tuple, preview->hash };
+	else
+		passage->key = table_key(&passage->engine->table, &passage->packet.tuple);
+}
+
+static void key_inverse(struct passage *passage)
+{
+	const struct engine_preview *preview = passage->meta->preview;
+	struct tuple inverse = tuple_invert(&passage->packet.tuple);
+
+	if (preview && preview->fresh && preview->hash == passage->key.hash)
+		passage->inverse = (struct table_key){ inverse, preview->inverse };
+	else
+		passage->inverse = table_key(&passage->engine->table, &inverse);
+}
+
 /* A packet that carries the bit: translated before routing, if any session knows it as that. */
 static bool find_carrier(struct passage *passage)
 {
@@ -36,7 +58,8 @@ static bool find_carrier(struct passage *passage)
 
 	if (!(passage->meta->mark & bit))
 		return false;
-	passage->index = table_lookup_middle(table, &passage->packet.tuple, &passage->direction);
+	key_inverse(passage);
+	passage->index = table_find_middle(table, &passage->key, &passage->inverse, &passage->direction);
 	if (passage->index == SESSION_NONE)
 		return false;
 	passage->context.mark &= ~bit;
@@ -52,10 +75,11 @@ static void find_by_tuple(struct passage *passage)
 	enum hook hook = passage->meta->hook;
 	const struct session *session;
 
-	passage->index = table_lookup(table, &passage->packet.tuple, &passage->direction);
+	passage->index = table_find(table, &passage->key, &passage->direction);
 	if (passage->index != SESSION_NONE || (hook != HOOK_FORWARD && hook != HOOK_INPUT))
 		return;
-	passage->index = table_lookup_middle(table, &passage->packet.tuple, &passage->direction);
+	key_inverse(passage);
+	passage->index = table_find_middle(table, &passage->key, &passage->inverse, &passage->direction);
 	if (passage->index == SESSION_NONE)
 		return;
 	session = table_session(table, passage->index);
@@ -71,6 +95,7 @@ void transit_find_session(struct passage *passage)
 {
 	enum hook hook = passage->meta->hook;
 
+	key_packet(passage);
 	if ((hook != HOOK_FORWARD && hook != HOOK_INPUT) || !find_carrier(passage))
 		find_by_tuple(passage);
 	if (passage->index == SESSION_NONE)

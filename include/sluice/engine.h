@@ -127,6 +127,7 @@ void engine_recall_all(struct engine *engine, struct mono now);
 
 /**
  * struct packet_meta - what came along with a packet
+ * @preview: what engine_preview() made of this very packet, or NULL
  * @iif, @oif: interface indices, 0 where the hook has none
  * @room: bytes behind the packet that may be written: it may grow by so many
  * @truncated: the kernel kept part of the packet back
@@ -135,6 +136,7 @@ void engine_recall_all(struct engine *engine, struct mono now);
  * @checksum_verified: the kernel vouches for the transport checksum
  */
 struct packet_meta {
+	const struct engine_preview *preview;
 	enum hook hook;
 	uint32_t iif, oif;
 	uint32_t mark;
@@ -163,6 +165,31 @@ struct engine_verdict {
 	uint32_t rule;
 	uint32_t length;
 };
+
+/**
+ * struct engine_preview - one packet of a batch
+ * @bytes, @length, @hook: as they will be given to engine_process()
+ * @known, @fresh, @tuple, @hash, @inverse: what engine_preview() found out
+ */
+struct engine_preview {
+	const uint8_t *bytes;
+	uint32_t length;
+	enum hook hook;
+	bool known, fresh;
+	struct tuple tuple;
+	uint32_t hash, inverse;
+};
+
+/* As many packets as one preview may have. */
+#define ENGINE_PREVIEW 64
+
+/**
+ * engine_preview() - have the memory that a batch of packets needs fetched
+ *
+ * To be called before the first of them is processed. Changes nothing that anybody sees; what
+ * becomes of a packet is the same without.
+ */
+void engine_preview(const struct engine *engine, struct engine_preview *previews, unsigned int count);
 
 /**
  * engine_process() - decide one packet

@@ -61,6 +61,7 @@ struct play {
 	const uint8_t *data;
 	size_t size, offset;
 	uint64_t random;
+	struct engine_preview previews[3];
 	struct engine *engine;
 	struct configuration *configurations[PLAY_CONFIGURATIONS];
 	size_t configuration_count;

@@ -100,10 +100,31 @@ static bool was_right(const struct play_packet *packet)
 	       wire_checksums_right(&parsed);
 }
 
+/* As of a batch: of this packet, alone or among others, or of the one before it; or there was none. */
+static const struct engine_preview *look_ahead(struct play *play, enum hook hook, const struct play_packet *packet)
+{
+	struct engine_preview *previews = play->previews;
+	uint64_t kind = wire_below(&play->random, 4);
+
+	if (kind == 0)
+		return NULL;
+	if (kind == 1)
+		return &previews[0];
+	for (unsigned int i = 0; i < 3; i++)
+		previews[i] = (struct engine_preview){
+			.bytes = packet->bytes,
+			.length = (uint32_t)packet->length - (i == 2),
+			.hook = hook,
+		};
+	engine_preview(play->engine, previews, 1 + (unsigned int)wire_below(&play->random, 3));
+	return &previews[0];
+}
+
 /* Return: accepted. @settled: no later hook need be asked. */
 static bool pass_hook(struct play *play, enum hook hook, struct play_packet *packet, bool *settled)
 {
 	struct packet_meta meta = {
+		.preview = look_ahead(play, hook, packet),
 		.hook = hook,
 		.iif = hook == HOOK_OUTPUT ? 0 : packet->iif,
 		.oif = hook == HOOK_PREROUTING || hook == HOOK_INPUT ? 0 : packet->oif,
