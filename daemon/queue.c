@@ -219,9 +219,9 @@ static uint32_t packet_room(const struct queue_packet *packet, const uint8_t *en
 	return room < GROWTH ? (uint32_t)room : GROWTH;
 }
 
-enum queue_message queue_batch_read(const struct queue_batch *batch, struct queue_packet *packet)
+enum queue_message queue_batch_read(const struct queue_batch *batch, unsigned int at, struct queue_packet *packet)
 {
-	const struct mmsghdr *received = &batch->messages[batch->next];
+	const struct mmsghdr *received = &batch->messages[at];
 	const struct nlmsghdr *message = received->msg_hdr.msg_iov->iov_base;
 
 	if (!mnl_nlmsg_ok(message, (int)received->msg_len))
@@ -230,6 +230,6 @@ enum queue_message queue_batch_read(const struct queue_batch *batch, struct queu
 		return QUEUE_MESSAGE_REFUSAL;
 	if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET) || !message_read(message, packet))
 		return QUEUE_MESSAGE_OTHER;
-	packet->meta.room = packet_room(packet, batch->buffers[batch->next] + QUEUE_BUFFER_SIZE);
+	packet->meta.room = packet_room(packet, batch->buffers[at] + QUEUE_BUFFER_SIZE);
 	return QUEUE_MESSAGE_PACKET;
 }

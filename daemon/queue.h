@@ -91,7 +91,7 @@ void queue_batch_init(struct queue_batch *batch);
  */
 int queue_receive(struct queue *queue, struct queue_batch *batch);
 
-/** queue_batch_read() - the batch's next message; @packet is filled when it is one */
-enum queue_message queue_batch_read(const struct queue_batch *batch, struct queue_packet *packet);
+/** queue_batch_read() - the batch's message number @at; @packet is filled when it is one */
+enum queue_message queue_batch_read(const struct queue_batch *batch, unsigned int at, struct queue_packet *packet);
 
 #endif

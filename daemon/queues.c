@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. The packets of a batch are judged one after another in place,
- * and the verdicts go back in the same order before the next batch is received.
+ * Theory of operation. A batch is read whole, and the engine has fetched what it will
+ * need for it (engine_preview()). Then its packets are judged one after another in place, and the
+ * verdicts go back in the same order before the next batch is received.
  */
 #include "daemon/queues.h"
 
@@ -28,9 +29,16 @@ struct seat {
 	struct loop_watch *watch;
 };
 
+/* What one message of the batch says. */
+struct message {
+	enum queue_message kind;
+	struct queue_packet packet;
+};
+
 /*
  * @proc: opened while we are root: the file is for root's eyes
  * @batch: one for all, so that it stays in the cache
+ * @messages, @previews: of that batch; an engine's preview of each packet, one after another
  */
 struct queues {
 	struct queues_options options;
@@ -41,6 +49,8 @@ struct queues {
 	int proc;
 	uint64_t refused;
 	struct log_limit complaints;
+	struct message messages[VERDICTS_LIMIT];
+	struct engine_preview previews[VERDICTS_LIMIT];
 	struct queue_batch batch;
 };
 
@@ -198,6 +208,29 @@ static bool queues_flush(struct queues *queues)
 	return true;
 }
 
+/* Reads the whole batch, so that the engine can have fetched what it will need for it. */
+static void queues_read(struct queues *queues)
+{
+	struct queue_batch *batch = &queues->batch;
+	unsigned int count = 0;
+
+	for (unsigned int at = 0; at < batch->received; at++) {
+		struct message *message = &queues->messages[at];
+		struct queue_packet *packet = &message->packet;
+
+		message->kind = queue_batch_read(batch, at, packet);
+		if (message->kind != QUEUE_MESSAGE_PACKET || !packet->bytes)
+			continue;
+		packet->meta.preview = &queues->previews[count];
+		queues->previews[count++] = (struct engine_preview){
+			.bytes = packet->bytes,
+			.length = packet->length,
+			.hook = packet->meta.hook,
+		};
+	}
+	engine_preview(queues->engine, queues->previews, count);
+}
+
 static struct verdict_message queues_judge(struct queues *queues, struct queue_packet *packet, struct mono now)
 {
 	uint32_t own = queues->options.mark, mark = packet->meta.mark;
@@ -228,17 +261,17 @@ static struct verdict_message queues_judge(struct queues *queues, struct queue_p
 /* False when the kernel takes no verdicts: the message is to be taken again later. */
 static bool queues_take(struct queues *queues, struct mono now)
 {
-	struct queue_packet packet;
+	struct message *message = &queues->messages[queues->batch.next];
+	struct queue_packet *packet = &message->packet;
 	struct verdict_message verdict;
-	enum queue_message kind = queue_batch_read(&queues->batch, &packet);
 
-	if (kind == QUEUE_MESSAGE_REFUSAL)
+	if (message->kind == QUEUE_MESSAGE_REFUSAL)
 		queues->refused++;
-	if (kind != QUEUE_MESSAGE_PACKET)
+	if (message->kind != QUEUE_MESSAGE_PACKET)
 		return true;
-	if (!verdicts_room(queues->verdicts, packet.length + packet.meta.room) && !queues_flush(queues))
+	if (!verdicts_room(queues->verdicts, packet->length + packet->meta.room) && !queues_flush(queues))
 		return false;
-	verdict = queues_judge(queues, &packet, now);
+	verdict = queues_judge(queues, packet, now);
 	verdicts_add(queues->verdicts, &verdict);
 	return true;
 }
@@ -273,6 +306,7 @@ static void seat_ready(void *context, unsigned int events)
 				queues_complain(queues, "cannot receive", received);
 			return;
 		}
+		queues_read(queues);
 		if (!queues_work(queues) || queues->batch.received < queues->batch.asked)
 			return;
 	}
