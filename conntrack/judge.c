@@ -192,7 +192,12 @@ enum reason judge(struct passage *passage, enum hook hook, bool nat)
 
 bool judge_established(const struct passage *passage, enum hook hook)
 {
-	return ruleset_established_accepted(passage->engine->configuration->ruleset, hook, passage->packet.family);
+	const struct packet *packet = &passage->packet;
+
+	/* SYNs have rules of their own; with FIN or RST they are never valid, and dropped whatever rules say. */
+	if (packet_is_tcp(packet) && (packet->tcp.flags & (TCP_SYN | TCP_FIN | TCP_RST)) == TCP_SYN)
+		return false;
+	return ruleset_established_accepted(passage->engine->configuration->ruleset, hook, packet->family);
 }
 
 void judge_count_established(struct passage *passage, enum hook hook)

@@ -36,7 +36,7 @@ static int parse_groups(const char **at, uint8_t *wire, int room)
 
 	while (**at && strncmp(*at, "::", 2) != 0) {
 		unsigned int number = 0, digits = 0;
-		const char *start = *at;
+		const char *start;
 
 		if (filled && *(*at)++ != ':')
 			return -1;

@@ -84,7 +84,7 @@ static void check_none_of(struct checker *checker, const struct statement *state
 
 static void check_match(struct checker *checker, struct statement *statement)
 {
-	struct expression *right = statement->right;
+	struct expression *right;
 	struct key_type key = { 0 };
 	bool ordered = statement->relation >= OPERATOR_LESS && statement->relation <= OPERATOR_GREATER_EQUAL;
 

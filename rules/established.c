@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does a hook accept every established packet of a family, whatever else is in it?
+ * Does a hook accept every established packet of a family but TCP SYNs, whatever else is in it?
  *
- * Theory of operation. The program is run with `ct state` established and the family
- * known, and all else unknown. A condition then yields yes, no or maybe. After a maybe
+ * Theory of operation. The program is run with `ct state` established, the family and
+ * the absence of SYN known, and all else unknown: bit by bit, so that rulesets may begin with
+ * `tcp flags syn tcp option maxseg size set ...`. A condition then yields yes, no or maybe. After a maybe
  * the rule may or may not be left, so what follows in it happens to some packets only:
  * an accept there is harmless, a drop is not, and any side effect (a log line, a
  * counter, a mark, a limit) means that packets must be shown to the rules after all.
@@ -32,26 +33,40 @@ struct walker {
 	bool refused;
 	unsigned int steps, depth;
 	uint8_t registers[REGISTER_SIZE];
-	bool known[REGISTER_SIZE];
+	uint8_t known[REGISTER_SIZE]; /* the bits that are */
 	uint32_t *counters;
 	size_t counter_count, counter_capacity;
 };
 
 static enum walk_result walk(struct walker *walker, uint32_t at, bool certain);
 
-static void set_known(struct walker *walker, const struct instruction *instruction, bool known)
+static void set_known(struct walker *walker, const struct instruction *instruction, uint8_t bits)
 {
 	for (unsigned int i = 0; i < instruction->size && instruction->at + i < REGISTER_SIZE; i++)
-		walker->known[instruction->at + i] = known;
+		walker->known[instruction->at + i] = bits;
 }
 
 static bool all_known(const struct walker *walker, const struct instruction *instruction)
 {
 	for (unsigned int i = 0; i < instruction->size; i++) {
-		if (!walker->known[instruction->at + i])
+		if (walker->known[instruction->at + i] != UINT8_MAX)
 			return false;
 	}
 	return true;
+}
+
+/* Does a bit that is known differ from the constant's? */
+static bool differs(const struct walker *walker, const struct instruction *instruction)
+{
+	const uint8_t *constant = walker->ruleset->constants + instruction->operand;
+
+	for (unsigned int i = 0; i < instruction->size; i++) {
+		unsigned int at = instruction->at + i;
+
+		if ((walker->registers[at] ^ constant[i]) & walker->known[at])
+			return true;
+	}
+	return false;
 }
 
 static enum truth walk_load(struct walker *walker, const struct instruction *instruction)
@@ -67,9 +82,13 @@ static enum truth walk_load(struct walker *walker, const struct instruction *ins
 		number = walker->family == FAMILY_IPV4 ? 2 : 10;
 	else if (field->load == LOAD_ETHERTYPE)
 		number = walker->family == FAMILY_IPV4 ? 0x0800 : 0x86dd;
-	set_known(walker, instruction, number != 0);
+	set_known(walker, instruction, number ? UINT8_MAX : 0);
 	for (unsigned int i = instruction->size; number && i-- > 0; number >>= 8)
 		walker->registers[instruction->at + i] = (uint8_t)number;
+	if (field->load == LOAD_TCP_FLAGS) {
+		walker->registers[instruction->at] = 0;
+		walker->known[instruction->at] = TCP_SYN;
+	}
 	/* What is always there cannot fail; the next condition judges it. */
 	if (number || all_known(walker, instruction))
 		return TRUTH_YES;
@@ -99,13 +118,34 @@ static bool compare_known(const struct walker *walker, const struct instruction 
 	}
 }
 
-static bool test_known(const struct walker *walker, const struct instruction *instruction)
+/* Is one of the constant's bits set? */
+static enum truth walk_test(const struct walker *walker, const struct instruction *instruction)
+{
+	enum truth truth = TRUTH_NO;
+
+	for (unsigned int i = 0; i < instruction->size; i++) {
+		unsigned int at = instruction->at + i;
+		uint8_t wanted = walker->ruleset->constants[instruction->operand + i];
+
+		if (walker->registers[at] & walker->known[at] & wanted)
+			return TRUTH_YES;
+		if (wanted & ~walker->known[at])
+			truth = TRUTH_MAYBE;
+	}
+	return truth;
+}
+
+/* `at & mask ^ other`: what the mask takes away is known afterwards. */
+static void walk_bitwise(struct walker *walker, const struct instruction *instruction)
 {
 	for (unsigned int i = 0; i < instruction->size; i++) {
-		if (walker->registers[instruction->at + i] & walker->ruleset->constants[instruction->operand + i])
-			return true;
+		unsigned int at = instruction->at + i;
+		uint8_t mask = walker->ruleset->constants[instruction->operand + i];
+
+		walker->registers[at] =
+		    (uint8_t)((walker->registers[at] & mask) ^ walker->ruleset->constants[instruction->operand2 + i]);
+		walker->known[at] |= (uint8_t)~mask;
 	}
-	return false;
 }
 
 /* Whether an element is there can change in such sets, and looking has an effect. */
@@ -141,12 +181,18 @@ static enum truth walk_condition(struct walker *walker, const struct instruction
 
 	if (instruction->operation == OPERATION_LOOKUP)
 		return walk_lookup(walker, instruction);
+	if (instruction->operation == OPERATION_TEST)
+		return walk_test(walker, instruction);
+	if (instruction->operation == OPERATION_COMPARE && differs(walker, instruction)) {
+		if (instruction->flags == OPERATOR_EQUAL)
+			return TRUTH_NO;
+		if (instruction->flags == OPERATOR_NOT_EQUAL)
+			return TRUTH_YES;
+	}
 	if (!all_known(walker, instruction))
 		return TRUTH_MAYBE;
 	if (instruction->operation == OPERATION_COMPARE)
 		return compare_known(walker, instruction) ? TRUTH_YES : TRUTH_NO;
-	if (instruction->operation == OPERATION_TEST)
-		return test_known(walker, instruction) ? TRUTH_YES : TRUTH_NO;
 	inside = memcmp(at, constants + instruction->operand, instruction->size) >= 0 &&
 		 memcmp(at, constants + instruction->operand2, instruction->size) <= 0;
 	return inside == (instruction->flags == 0) ? TRUTH_YES : TRUTH_NO;
@@ -219,15 +265,10 @@ static enum truth walk_step(struct walker *walker, const struct instruction *ins
 		return walk_load(walker, instruction);
 	case OPERATION_IMMEDIATE:
 		memcpy(walker->registers + instruction->at, constants + instruction->operand, instruction->size);
-		set_known(walker, instruction, true);
+		set_known(walker, instruction, UINT8_MAX);
 		return TRUTH_YES;
 	case OPERATION_BITWISE:
-		for (unsigned int i = 0; i < instruction->size; i++) {
-			uint8_t *at = &walker->registers[instruction->at + i];
-
-			*at = (uint8_t)((*at & constants[instruction->operand + i]) ^
-					constants[instruction->operand2 + i]);
-		}
+		walk_bitwise(walker, instruction);
 		return TRUTH_YES;
 	case OPERATION_COMPARE:
 	case OPERATION_TEST:

@@ -269,8 +269,8 @@ void ruleset_evaluate(struct ruleset *ruleset, const struct base_chain *chain, s
 		      struct rule_outcome *outcome);
 
 /**
- * ruleset_established_accepted() - is an established packet of @family accepted
- *	by every filter chain of @hook, whatever else is in the packet?
+ * ruleset_established_accepted() - is an established packet of @family that is no
+ *	TCP SYN accepted by every filter chain of @hook, whatever else is in it?
  *
  * Decided once, when compiling. Only then may the engine settle such packets
  * without evaluation; it then calls ruleset_count_established() for the counters

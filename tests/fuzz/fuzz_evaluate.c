@@ -127,6 +127,8 @@ static void evaluate_hook(struct ruleset *ruleset, struct rule_context *context,
 		ruleset_evaluate(ruleset, chains[i], context, &outcome);
 		if (outcome.rule != RULE_NONE && !ruleset_rule_place(ruleset, outcome.rule).file)
 			abort();
+		if (packet_is_tcp(context->packet) && context->packet->tcp.flags & TCP_SYN)
+			continue;
 		if (context->ct_state == CT_STATE_ESTABLISHED && base_chain_type(chains[i]) != CHAIN_NAT &&
 		    ruleset_established_accepted(ruleset, hook, family) &&
 		    (outcome.action != RULE_ACCEPT || outcome.log_count || outcome.mss || outcome.mss_route))

@@ -76,6 +76,24 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	[[ $(status .fastpath.installed) == 0 ]]
 }
 
+@test "a rule for SYNs ahead of the one for established packets: both SYNs are clamped, the rest passes there" {
+	gateway_stop
+	{ gateway_block; sed '/hook forward priority filter/a tcp flags syn tcp option maxseg size set 1200' "$WORK/rules"; } >"$WORK/sluice.conf"
+	gateway_launch
+	gateway_await
+	start syns client tcpdump -i eth0 -n -l 'tcp[13] & 2 != 0 and port 80'
+	start syns-outside server tcpdump -i eth0 -n -l 'tcp[13] & 2 != 0 and port 80'
+	wait_for 5 grep -q 'listening on' "$WORK/syns.log"
+	wait_for 5 grep -q 'listening on' "$WORK/syns-outside.log"
+	fetch client http://198.51.100.2/file -o /dev/null
+	(($(status .fastpath.hits) > 200))
+	wait_for 5 grep -q 'Flags \[S\.\].*mss 1200' "$WORK/syns.log"
+	wait_for 5 grep -q 'Flags \[S\],.*mss 1200' "$WORK/syns-outside.log"
+	stop syns
+	stop syns-outside
+	restart
+}
+
 @test "an upload through IPv6, where nothing is translated" {
 	local hits=$(status .fastpath.hits)
 	inside server timeout 20 nc -6 -l 5000 >"$WORK/received" 3>&- &
