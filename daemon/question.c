@@ -218,9 +218,10 @@ int question_parse(const char *text, const struct link_table *links, struct ques
 		   size_t size)
 {
 	struct question parsed = { .iif = 0 };
-	struct parser parser = { .links = links, .question = &parsed, .error = error, .size = size };
+	struct parser parser = { .links = links, .question = &parsed, .size = size };
 	char copy[QUESTION_SIZE];
 
+	parser.error = error;
 	if ((size_t)snprintf(copy, sizeof(copy), "%s", text) >= sizeof(copy)) {
 		wrong(&parser, "%s", "too long");
 		return -EINVAL;

@@ -62,10 +62,11 @@ static void put_direction(struct line *line, const struct snapshot_session *sess
 
 size_t session_line(char *line, size_t size, const struct snapshot_session *session)
 {
-	struct line written = { .text = line, .size = size };
+	struct line written = { .size = size };
 	const uint8_t protocol = session->tuples[0].protocol;
 	const char *state = session->state_name;
 
+	written.text = line;
 	if (session->rule_file && !is_plain(session->rule_file))
 		return 0;
 	if (!state || !*state)

@@ -221,11 +221,12 @@ static void put_session(struct report *answer, const struct explanation *explana
 static struct report *drop_object(const struct why *why, const struct recent_drop *drop)
 {
 	struct report *object = report_object();
+	const uint64_t tenths = mono_ms_between(drop->at, why->now) / 100;
 
 	report_put_text(object, "verdict", drop->reason == REASON_REJECTED ? "reject" : "drop");
 	report_put_text(object, "reason", reason_key(drop->reason));
 	report_put_text(object, "reason_text", reason_text(drop->reason));
-	report_put_real(object, "age_s", (double)(mono_ms_between(drop->at, why->now) / 100) / 10);
+	report_put_real(object, "age_s", (double)tenths / 10);
 	report_put_text(object, "hook", hook_word(drop->hook));
 	if (drop->file)
 		answer_put_place(report_put_object(object, "rule"), drop->file, drop->line);

@@ -43,11 +43,11 @@ struct options {
 
 struct verb {
 	const char *word;
+	const char *argument; /* what its argument is called on the socket; NULL: it takes none */
+	bool words;	      /* the rest of the line is one argument */
 	bool filter;	      /* takes conntrack's filter words */
 	bool timestamps;      /* takes -t */
 	bool limit;	      /* takes -n */
-	const char *argument; /* what its argument is called on the socket; NULL: it takes none */
-	bool words;	      /* the rest of the line is one argument */
 	/*
 	 * A listing has a line printer and may have a head; other answers are shown
 	 * whole. Sessions and events, whose options say how, have neither.
