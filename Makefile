@@ -112,12 +112,19 @@ $(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
 
-$(BUILD)/tests/bench/flood $(BUILD)/tests/bench/delay $(BUILD)/tests/bench/synflood: %: %.o
-	$(CC) $(LDFLAGS) -o $@ $^
+$(BUILD)/tests/bench/flood $(BUILD)/tests/bench/generate: $(BUILD)/tests/bench/order.o
+$(BUILD)/tests/bench/flood $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/delay $(BUILD)/tests/bench/synflood: %: %.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(if $(filter %/generate,$@),-lbpf)
 
-$(BUILD)/tests/bench/reflect.bpf.o: tests/bench/reflect.bpf.c
+$(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
-	clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -I/usr/include/$(shell gcc -print-multiarch) -c -o $@ $<
+	clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -I. -I/usr/include/$(shell gcc -print-multiarch) -c -o $@ $<
+
+$(BUILD)/tests/bench/generate.skel.h: $(BUILD)/tests/bench/generate.bpf.o
+	bpftool gen skeleton $< name generate_bpf >$@.new && mv $@.new $@
+
+$(BUILD)/tests/bench/generate.o: $(BUILD)/tests/bench/generate.skel.h
+$(BUILD)/tests/bench/generate.o: ALL_CFLAGS += -I$(BUILD)
 
 BENCH_PARTS := $(addprefix $(BUILD)/tests/,bench/stopwatch.o model/configuration_text.o model/wire_model.o)
 $(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
@@ -159,7 +166,7 @@ demo: deps
 	@BUILD=$(BUILD) tests/demo
 
 # QUICK=1: one short round, under two minutes. See tests/bench/run.
-BENCH := flood delay reflect.bpf.o bench_sessions bench_witness bench_table bench_ports
+BENCH := flood generate delay reflect.bpf.o bench_sessions bench_witness bench_table bench_ports
 bench: deps
 	@$(MAKE) --no-print-directory -j2 all $(addprefix $(BUILD)/tests/bench/,$(BENCH))
 	@BUILD=$(BUILD) tests/bench/run

@@ -8,7 +8,10 @@ def ratios($of; $to): [$of[] as $a | $to[] | select(.round == $a.round and .valu
 
 [inputs | split("\t") | { round: (.[0] | tonumber), gateway: .[1], figure: .[2], at: .[3], value: (.[4] | tonumber) }] as $all |
 { machine: { cpu: $cpu, cores: ($cores | tonumber), memory: ($memory | tonumber), kernel: $kernel },
-  versions: $versions, commit: $commit, load_before: ($load | tonumber), quick: ($quick != ""),
+  generator: $generator, failed: ($failed | split("\n") | map(select(. != ""))),
+  took: [$took | split("\n")[] | select(. != "") | split("\t") | { part: .[0], gateway: .[1], seconds: (.[2] | tonumber) }],
+  stolen_s: (($stolen | tonumber) / ($ticks | tonumber)),
+  versions: ($versions | split("\n") | join(", ")), commit: $commit, load_before: ($load | tonumber), quick: ($quick != ""),
   rounds: ($rounds | tonumber), seconds_each: ($each | tonumber), paces: $paces, seconds: ($seconds | tonumber),
   gateways: ($gateways | split(" ")),
   figures: [$figures | split("\n")[] | select(. != "" and (startswith("#") | not)) | split("\t") |
