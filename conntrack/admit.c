@@ -15,7 +15,7 @@
 #define RESERVE_LEAST 64u
 #define RESERVE_FROM 1024u
 
-static bool is_expendable(unsigned int list)
+bool admit_is_expendable(unsigned int list)
 {
 	static const bool expendable[LIST_COUNT] = {
 		[TIMEOUT_TCP_SYN_SENT] = true,	 [TIMEOUT_TCP_SYN_RECEIVED] = true, [TIMEOUT_TCP_FIN_WAIT] = true,
@@ -29,7 +29,7 @@ static bool is_expendable(unsigned int list)
 
 /* ------------------------------------------------------ expendable sessions */
 
-static void crowd_enter(struct engine *engine, uint32_t index)
+void admit_join_crowd(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
 	struct tally_entry *source = &engine->sources.entries[session->source_tally];
@@ -41,6 +41,13 @@ static void crowd_enter(struct engine *engine, uint32_t index)
 	else
 		table_session(&engine->table, source->newest)->crowd_next = index;
 	source->newest = index;
+}
+
+static void crowd_enter(struct engine *engine, uint32_t index)
+{
+	const struct session *session = table_session(&engine->table, index);
+
+	admit_join_crowd(engine, index);
 	rank_increment(&engine->sources.expendable, session->source_tally);
 	rank_increment(&engine->destinations.expendable, session->destination_tally);
 }
@@ -70,7 +77,7 @@ void admit_count(struct engine *engine, uint32_t index)
 
 	session->source_tally = tally_add(&engine->sources, &original.source.address);
 	session->destination_tally = tally_add(&engine->destinations, &reply.source.address);
-	if (is_expendable(session->list))
+	if (admit_is_expendable(session->list))
 		crowd_enter(engine, index);
 }
 
@@ -78,7 +85,7 @@ void admit_uncount(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
 
-	if (is_expendable(session->list))
+	if (admit_is_expendable(session->list))
 		crowd_leave(engine, index);
 	tally_remove(&engine->sources, session->source_tally);
 	tally_remove(&engine->destinations, session->destination_tally);
@@ -86,7 +93,7 @@ void admit_uncount(struct engine *engine, uint32_t index)
 
 void admit_reclass(struct engine *engine, uint32_t index, unsigned int before)
 {
-	bool was = is_expendable(before), is = is_expendable(table_session(&engine->table, index)->list);
+	bool was = admit_is_expendable(before), is = admit_is_expendable(table_session(&engine->table, index)->list);
 
 	if (was && !is)
 		crowd_leave(engine, index);

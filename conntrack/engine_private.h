@@ -337,6 +337,10 @@ uint32_t admit_room(const struct engine *engine);
 
 /* A confirmed session counts for its source and destination until it ends. */
 void admit_count(struct engine *engine, uint32_t index);
+/* May a session in that list be given up? */
+bool admit_is_expendable(unsigned int list);
+/* The newest of its source's sessions that may be given up; the ranks are for the caller. */
+void admit_join_crowd(struct engine *engine, uint32_t index);
 void admit_uncount(struct engine *engine, uint32_t index);
 /* It moved on from list @before. */
 void admit_reclass(struct engine *engine, uint32_t index, unsigned int before);

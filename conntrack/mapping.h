@@ -162,15 +162,27 @@ void mapping_announce(struct mappings *mappings, uint32_t index);
 /* Ports of each block, as in the limits. */
 uint32_t mappings_block(const struct mappings *mappings);
 
+/** struct mapping_expected - what mapping_restore() need not find out again */
+struct mapping_expected {
+	enum behaviour behaviour;
+	uint32_t internal, external; /* hashes */
+	uint32_t pool;
+};
+
+/* Asks for the memory that mapping_restore() of the same will need. Others may be restored in between. */
+void mapping_expect(const struct mappings *mappings, const struct mapping_request *request,
+		    const struct endpoint *external, struct mapping_expected *expected);
+
 /**
  * mapping_restore() - put back a mapping that a session had before
  * @external: what it was; @request's ranges do not matter
+ * @expected: of the same request, or NULL
  *
  * For sessions that outlived the process. Reserved ports are given too.
  * Return: index, or MAPPING_NONE with @reason when it belongs to another by now.
  */
 uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
-			 const struct endpoint *external, enum reason *reason);
+			 const struct endpoint *external, const struct mapping_expected *expected, enum reason *reason);
 
 /**
  * mapping_manner() - in one byte, how a mapping was made

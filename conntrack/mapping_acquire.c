@@ -29,8 +29,11 @@ static uint32_t share_like(const struct search *search, enum behaviour behaviour
 {
 	const struct mapping_request *request = search->request;
 	const struct mappings *mappings = search->mappings;
+	const struct mapping_expected *expected = search->expected;
 	struct mapping_walk walk =
-	    mapping_walk(mappings, request->protocol, &request->internal, behaviour, &request->peer);
+	    expected && expected->behaviour == behaviour
+		? mapping_walk_expected(mappings, request, expected)
+		: mapping_walk(mappings, request->protocol, &request->internal, behaviour, &request->peer);
 	uint32_t index;
 
 	while ((index = mapping_walk_next(mappings, &walk)) != MAPPING_NONE) {
@@ -45,15 +48,12 @@ static uint32_t share_like(const struct search *search, enum behaviour behaviour
 	return MAPPING_NONE;
 }
 
-/* A mapping to share. @clash: one fits, but not towards this peer. */
-static uint32_t share(const struct search *search, bool *clash)
+uint32_t search_share(const struct search *search, bool *clash)
 {
 	const enum behaviour bound = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
-	enum behaviour behaviour = search->request->behaviour;
+	enum behaviour behaviour = mapping_behaviour_for(search->request);
 	uint32_t index = MAPPING_NONE;
 
-	if (!protocol_has_ports(search->request->protocol))
-		behaviour = bound;
 	if (behaviour != bound)
 		index = share_like(search, behaviour, clash);
 	/* One made when ports were scarce is bound to its peer, whatever the behaviour. */
@@ -65,7 +65,7 @@ static uint32_t share(const struct search *search, bool *clash)
 /* -------------------------------------------------------------- the whole of it */
 
 /* Port 0 is a number for identifiers only. */
-static void begin_search(struct search *search, struct mappings *mappings, const struct mapping_request *request)
+void search_begin(struct search *search, struct mappings *mappings, const struct mapping_request *request)
 {
 	bool identifiers = request->protocol == PROTOCOL_ICMP || request->protocol == PROTOCOL_ICMPV6;
 
@@ -131,12 +131,12 @@ uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request
 	*reason = REASON_NONE;
 	mappings->refused = (struct address){ 0 };
 	(void)mappings_tick(mappings, request->now, SWEEP_ALWAYS);
-	begin_search(&search, mappings, request);
+	search_begin(&search, mappings, request);
 	if (search.address_count == 0 || address_is_unspecified(&request->address_first)) {
 		*reason = REASON_NO_EXTERNAL_ADDRESS;
 		return MAPPING_NONE;
 	}
-	index = share(&search, &clash);
+	index = search_share(&search, &clash);
 	if (index != MAPPING_NONE) {
 		mapping_use(mappings, index, &request->peer);
 		return index;
@@ -162,71 +162,4 @@ uint32_t mapping_acquire(struct mappings *mappings, const struct mapping_request
 bool mapping_is_static(const struct mappings *mappings, uint32_t index)
 {
 	return mappings->list[index].one_to_one;
-}
-
-/* Can no mapping at all have that port? Told by one bit; false where it takes a search. */
-static bool is_untouched(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external)
-{
-	uint32_t pool = protocol_has_ports(protocol) && !mappings->unowned
-			    ? pools_lookup(&mappings->pools, &external->address, protocol)
-			    : POOL_NONE;
-
-	return pool != POOL_NONE && !ports_is_used(&mappings->pools.ports[pool], be16_to_host(external->port));
-}
-
-uint32_t mapping_restore(struct mappings *mappings, const struct mapping_request *request,
-			 const struct endpoint *external, enum reason *reason)
-{
-	bool has_ports = protocol_has_ports(request->protocol);
-	struct mapping_request exact = *request;
-	struct search search;
-	uint32_t index, pool;
-	bool clash = false, untouched;
-
-	exact.address_first = exact.address_last = external->address;
-	exact.port_first = exact.port_last = be16_to_host(external->port);
-	exact.identity = false;
-	begin_search(&search, mappings, &exact);
-	search.port_first = exact.port_first;
-	*reason = REASON_NONE;
-	index = share(&search, &clash);
-	if (index != MAPPING_NONE) {
-		mapping_use(mappings, index, &exact.peer);
-		return index;
-	}
-	*reason = REASON_TUPLE_CLASH;
-	untouched = is_untouched(mappings, exact.protocol, external);
-	if (clash || (!untouched && search_judge(&search, external) != PORT_USABLE) ||
-	    (untouched && search_in_use(&search, external)))
-		return MAPPING_NONE;
-	search.draft = (struct mapping_draft){
-		.protocol = exact.protocol,
-		.internal = exact.internal,
-		.external = *external,
-		.behaviour = exact.behaviour,
-		.filtering = exact.filtering,
-		.one_to_one = exact.static_nat,
-		.paired = exact.paired && !address_equal(&request->address_first, &request->address_last),
-	};
-	/* Somebody else's: it was overloaded before. */
-	if (!untouched && (!has_ports || mapping_find_external(mappings, exact.protocol, external, exact.behaviour,
-							       &exact.peer) != MAPPING_NONE))
-		search.draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
-	*reason = REASON_TABLE_FULL;
-	if (!mappings_have_room(mappings))
-		return MAPPING_NONE;
-	pool =
-	    has_ports && !exact.static_nat ? search_open_pool(mappings, &external->address, exact.protocol) : POOL_NONE;
-	if (pool != POOL_NONE && pools_share(&mappings->pools, pool, exact.port_first))
-		search.draft.owns_port = true;
-	search.draft.peer = mapping_peer_part(search.draft.behaviour, &exact.peer);
-	mapping_draft_hash(mappings, &search.draft);
-	index = mapping_insert(mappings, &search.draft, &exact.peer);
-	if (index != MAPPING_NONE) {
-		mapping_note_known(mappings, index);
-		*reason = REASON_NONE;
-	} else if (search.draft.owns_port) {
-		pools_release(&mappings->pools, pool, exact.port_first);
-	}
-	return index;
 }

@@ -39,6 +39,14 @@ void mapping_draft_hash(const struct mappings *mappings, struct mapping_draft *d
 	}
 }
 
+uint32_t mapping_hash_key(const struct mappings *mappings, uint8_t protocol, const struct endpoint *end,
+			  enum behaviour behaviour, const struct endpoint *peer)
+{
+	struct endpoint part = mapping_peer_part(behaviour, peer);
+
+	return hash_of(mappings, protocol, end, behaviour, &part);
+}
+
 static bool is_peer(const struct mappings *mappings, const struct mapping *mapping, const struct endpoint *part)
 {
 	return mapping->behaviour == BEHAVIOUR_ENDPOINT_INDEPENDENT ||
@@ -58,6 +66,18 @@ struct mapping_walk mapping_walk(const struct mappings *mappings, uint8_t protoc
 
 	walk.nodes = nodes_walk(&mappings->nodes, hash_of(mappings, protocol, internal, behaviour, &walk.part));
 	return walk;
+}
+
+struct mapping_walk mapping_walk_expected(const struct mappings *mappings, const struct mapping_request *request,
+					  const struct mapping_expected *expected)
+{
+	return (struct mapping_walk){
+		.nodes = nodes_walk(&mappings->nodes, expected->internal),
+		.protocol = request->protocol,
+		.behaviour = expected->behaviour,
+		.internal = request->internal,
+		.part = mapping_peer_part(expected->behaviour, &request->peer),
+	};
 }
 
 const uint32_t *mapping_prefetch(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of the mapping table, for mapping.c (the table), mapping_acquire.c (a mapping
- * for a session) and mapping_choose.c (which external endpoint).
+ * for a session), mapping_restore.c (the one it had) and mapping_choose.c (which external endpoint).
  */
 #ifndef CONNTRACK_MAPPING_PRIVATE_H
 #define CONNTRACK_MAPPING_PRIVATE_H
@@ -138,6 +138,10 @@ struct mapping_walk {
 struct mapping_walk mapping_walk(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
 				 enum behaviour behaviour, const struct endpoint *peer);
 
+/* Those to share for @request, once its hash is known. */
+struct mapping_walk mapping_walk_expected(const struct mappings *mappings, const struct mapping_request *request,
+					  const struct mapping_expected *expected);
+
 /* The next one, in no order, held or not; MAPPING_NONE at the end. */
 uint32_t mapping_walk_next(const struct mappings *mappings, struct mapping_walk *walk);
 
@@ -146,6 +150,16 @@ void mapping_draft_hash(const struct mappings *mappings, struct mapping_draft *d
 
 /* What a mapping stands under in the hash, from either side. */
 uint32_t mapping_hash(const struct mappings *mappings, const struct mapping *mapping, bool external);
+
+/* The same for a mapping that is not there yet: under which its internal or external @end would stand. */
+uint32_t mapping_hash_key(const struct mappings *mappings, uint8_t protocol, const struct endpoint *end,
+			  enum behaviour behaviour, const struct endpoint *peer);
+
+/* How a mapping is bound that @request makes: without ports there is nothing to share. */
+static inline enum behaviour mapping_behaviour_for(const struct mapping_request *request)
+{
+	return protocol_has_ports(request->protocol) ? request->behaviour : BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;
+}
 
 /* The mapping of exactly that key, held or not; @peer is cut to what @behaviour looks at. */
 uint32_t mapping_find_external(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
@@ -177,6 +191,7 @@ void mapping_blocks_refresh(struct mappings *mappings);
  * @overload: may a port serve several peers?
  * @paired_host: the host's entry in this range, or HOST_NONE
  * @address: whose ports are being judged
+ * @expected: NULL, or what is known beforehand
  * @draft: what came of it
  */
 struct search {
@@ -187,8 +202,15 @@ struct search {
 	bool overload;
 	uint32_t paired_host;
 	struct address address;
+	const struct mapping_expected *expected;
 	struct mapping_draft draft;
 };
+
+/* A search for @request. Port 0 is a number for identifiers only. */
+void search_begin(struct search *search, struct mappings *mappings, const struct mapping_request *request);
+
+/* A mapping to share, or MAPPING_NONE. @clash: one fits, but not towards this peer. */
+uint32_t search_share(const struct search *search, bool *clash);
 
 /* Is @external in use towards the request's peer, by what the session table knows? */
 static inline bool search_in_use(const struct search *search, const struct endpoint *external)

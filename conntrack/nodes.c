@@ -51,8 +51,9 @@ void nodes_insert(struct nodes *nodes, uint32_t hash, uint32_t node)
 		nodes->lines[at].passed++;
 		at = next_line(nodes, at);
 	}
-	while (nodes->lines[at].entries[slot])
-		slot++;
+	/* They stand without gaps: counting them needs no guess about where they end. */
+	for (unsigned int i = 0; i < NODES_LINE; i++)
+		slot += nodes->lines[at].entries[i] != 0;
 	nodes->lines[at].entries[slot] = nodes_tag(nodes, hash) | (node + 1);
 }
 

@@ -110,6 +110,13 @@ bool pools_permits(const struct pools *pools, const struct address *address, uin
 /* The pool's index, or POOL_NONE. */
 uint32_t pools_lookup(const struct pools *pools, const struct address *address, uint8_t protocol);
 
+/* Is pool @index, which may be POOL_NONE, that of @address? */
+static inline bool pools_is(const struct pools *pools, uint32_t index, const struct address *address, uint8_t protocol)
+{
+	return index != POOL_NONE && pools->list[index].protocol == protocol &&
+	       address_equal(&pools->list[index].address, address);
+}
+
 /* The same, made if need be; POOL_NONE when the slab is used up and nothing is idle. */
 uint32_t pools_open(struct pools *pools, const struct address *address, uint8_t protocol);
 

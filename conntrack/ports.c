@@ -326,6 +326,11 @@ bool ports_is_used(const struct ports *ports, uint16_t port)
 	return word_of_const(ports, place)->used & mask_of(place);
 }
 
+void ports_prefetch(const struct ports *ports, uint16_t port)
+{
+	__builtin_prefetch(word_of_const(ports, place_of(port)), 1);
+}
+
 bool ports_is_reserved(const struct ports *ports, uint16_t port)
 {
 	struct ports_place place = place_of(port);

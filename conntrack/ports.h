@@ -100,6 +100,8 @@ void ports_reserve(struct ports *ports, uint16_t first, uint16_t last);
 void ports_unreserve(struct ports *ports, uint16_t first, uint16_t last);
 
 bool ports_is_used(const struct ports *ports, uint16_t port);
+/* Asks for the memory in which that port's bits lie. */
+void ports_prefetch(const struct ports *ports, uint16_t port);
 bool ports_is_reserved(const struct ports *ports, uint16_t port);
 
 /* Free ports from @first to @last, inclusive. */

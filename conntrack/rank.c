@@ -98,6 +98,26 @@ static void leave(struct rank *rank, uint32_t entry)
 	at->ring = RANK_NONE;
 }
 
+static int compare_falling(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return (*left < *right) - (*left > *right);
+}
+
+void rank_load(struct rank *rank, uint64_t *counted, uint32_t length)
+{
+	qsort(counted, length, sizeof(*counted), compare_falling);
+	for (uint32_t i = 0; i < length; i++) {
+		uint32_t count = (uint32_t)(counted[i] >> 32), entry = (uint32_t)counted[i], ring = rank->bottom;
+
+		assert(count && rank->entries[entry].ring == RANK_NONE);
+		if (ring == RANK_NONE || rank->rings[ring].count != count)
+			ring = ring_insert(rank, count, ring);
+		enter(rank, entry, ring);
+	}
+}
+
 void rank_increment(struct rank *rank, uint32_t entry)
 {
 	uint32_t old = rank->entries[entry].ring, target, count;

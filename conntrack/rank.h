@@ -42,6 +42,14 @@ struct rank {
 int rank_init(struct rank *rank, uint32_t capacity, uint32_t total);
 void rank_fini(struct rank *rank);
 
+/**
+ * rank_load() - give many entries their counts at once
+ * @counted: count << 32 | entry, of each entry once; no count is 0. Is sorted
+ *
+ * All counts must be 0. The order among equals means nothing, as ever.
+ */
+void rank_load(struct rank *rank, uint64_t *counted, uint32_t length);
+
 void rank_increment(struct rank *rank, uint32_t entry);
 void rank_decrement(struct rank *rank, uint32_t entry);
 uint32_t rank_count(const struct rank *rank, uint32_t entry);

@@ -4,7 +4,8 @@
  *
  * Theory of operation. The slots lie in memory that both processes had (storage.h), and
  * stay where they are: handles stay valid. One pass finds those that are whole. A
- * second one puts them into the hash and gives each its mapping back, in the manner it had.
+ * second one puts them into the hash and gives each its mapping back, in the manner it had,
+ * a group at a time: what they wait for is memory.
  * Sessions that entered by a mapping come after all others: nearly always the mapping is
  * there by then. A third pass, in the order of last use, puts them into their lists
  * and tallies. Whatever does not fit, because the memory lied or the configuration
@@ -15,10 +16,18 @@
  * had when the process died go on there, when it is the same (fastpath_adopt()). Else they went on without
  * telling anybody; the next packet of each tells its numbers anew, as when a connection is picked up in the middle.
  */
+#include "conntrack/census.h"
 #include "conntrack/storage.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/*
+ * Every session leads to a dozen places that nothing tells beforehand, most of them not in any cache. A
+ * group of them asks for its places before the first is used; when they are listed, so many ahead.
+ */
+#define GROUP 16u
+#define AHEAD 16u
 
 struct engine *engine_create_in(const struct settings *settings, const struct engine_secrets *secrets, struct mono now,
 				void *memory)
@@ -52,29 +61,69 @@ static void clean_session(struct engine *engine, struct session *session)
 		session->rule = 0;
 }
 
-/* The mapping that its source has. */
-static bool restore_mapping(struct engine *engine, struct session *session)
+/**
+ * struct survivor - a session that is about to go on
+ * @own: for the mapping that its source has, where it has one
+ * @entrance: for the mapping that it entered by, where it did
+ */
+struct survivor {
+	uint32_t index;
+	struct table_key original, reply, peer;
+	struct mapping_request own, entrance;
+	struct mapping_expected own_expected, entrance_expected;
+};
+
+static struct table_key expect_key(const struct table *table, const struct tuple *tuple)
 {
-	struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
-	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
-	struct endpoint peer = table_peer(&engine->table, session);
-	struct mapping_request request;
+	struct table_key key = table_key(table, tuple);
+
+	nodes_prefetch(&table->nodes, key.hash);
+	return key;
+}
+
+/* What its restoring will ask for, of memory too. */
+static void expect(const struct engine *engine, struct survivor *survivor, uint32_t index)
+{
+	const struct table *table = &engine->table;
+	const struct session *session = table_session(table, index);
+	struct tuple original = table_tuple(table, session, DIRECTION_ORIGINAL);
+	struct tuple reply = table_tuple(table, session, DIRECTION_REPLY);
+	struct endpoint peer = table_peer(table, session);
+
+	survivor->index = index;
+	survivor->original = expect_key(table, &original);
+	survivor->reply = expect_key(table, &reply);
+	if (session->mapping != MAPPING_NONE) {
+		survivor->peer = table_peer_key(table, session->protocol, &reply.destination, &peer.address);
+		nodes_prefetch(&table->nodes, survivor->peer.hash);
+		survivor->own = mapping_in_manner(session->mapped_as[0], session->protocol, &original.source, &peer,
+						  &reply.destination);
+		mapping_expect(engine->mappings, &survivor->own, &reply.destination, &survivor->own_expected);
+	}
+	if (session->flags & SESSION_ENTERED) {
+		survivor->entrance = mapping_in_manner(session->mapped_as[1], session->protocol, &reply.source,
+						       &reply.destination, &original.destination);
+		mapping_expect(engine->mappings, &survivor->entrance, &original.destination,
+			       &survivor->entrance_expected);
+	}
+}
+
+static bool restore_mapping(struct engine *engine, const struct survivor *survivor)
+{
+	struct session *session = table_session(&engine->table, survivor->index);
 	enum reason reason;
 
 	if (session->mapping == MAPPING_NONE)
 		return true;
-	request =
-	    mapping_in_manner(session->mapped_as[0], session->protocol, &original.source, &peer, &reply.destination);
-	session->mapping = mapping_restore(engine->mappings, &request, &reply.destination, &reason);
+	session->mapping = mapping_restore(engine->mappings, &survivor->own, &survivor->reply.tuple.destination,
+					   &survivor->own_expected, &reason);
 	return session->mapping != MAPPING_NONE;
 }
 
-/* The mapping that it entered by; when no session from inside has it any more, it is made anew. */
-static bool restore_entrance(struct engine *engine, const struct session *session)
+/* When no session from inside has the mapping any more that it entered by, that is made anew. */
+static bool restore_entrance(struct engine *engine, const struct survivor *survivor)
 {
-	struct tuple original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
-	struct tuple reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
-	struct mapping_request request;
+	const struct session *session = table_session(&engine->table, survivor->index);
 	enum reason reason;
 	uint32_t mapping;
 
@@ -82,12 +131,11 @@ static bool restore_entrance(struct engine *engine, const struct session *sessio
 		return true;
 	mapping = enter_mapping_of(engine, session);
 	if (mapping != MAPPING_NONE) {
-		mapping_use(engine->mappings, mapping, &reply.destination);
+		mapping_use(engine->mappings, mapping, &survivor->reply.tuple.destination);
 		return true;
 	}
-	request = mapping_in_manner(session->mapped_as[1], session->protocol, &reply.source, &reply.destination,
-				    &original.destination);
-	return mapping_restore(engine->mappings, &request, &original.destination, &reason) != MAPPING_NONE;
+	return mapping_restore(engine->mappings, &survivor->entrance, &survivor->original.tuple.destination,
+			       &survivor->entrance_expected, &reason) != MAPPING_NONE;
 }
 
 /*
@@ -108,74 +156,87 @@ static void widen_pools(struct engine *engine)
  * the same tuple, unless somebody forged their seals: then one of them is not found, and
  * that is all. To look for that would cost a third of the time.
  */
-static bool restore(struct engine *engine, uint32_t index)
+static bool restore(struct engine *engine, const struct survivor *survivor)
 {
-	struct session *session = table_session(&engine->table, index);
+	struct session *session = table_session(&engine->table, survivor->index);
 	struct endpoint peer = table_peer(&engine->table, session);
 
-	if (restore_mapping(engine, session)) {
-		if (restore_entrance(engine, session)) {
-			table_link(&engine->table, index);
+	if (restore_mapping(engine, survivor)) {
+		if (restore_entrance(engine, survivor)) {
+			table_link_as(&engine->table, survivor->index, &survivor->original, &survivor->reply,
+				      &survivor->peer);
 			return true;
 		}
 		if (session->mapping != MAPPING_NONE)
 			mapping_cancel(engine->mappings, session->mapping, &peer);
 	}
-	table_discard(&engine->table, index);
+	table_discard(&engine->table, survivor->index);
 	return false;
 }
 
-/* Those that did not enter, or those that did. Lost ones are marked in @found. */
-static uint32_t restore_all(struct engine *engine, uint32_t *found, uint32_t count, bool entered)
+/* Puts those that are not lost into @kept, which may be @list itself. Return: how many. */
+static uint32_t restore_all(struct engine *engine, const uint32_t *list, uint32_t count, uint32_t *kept)
 {
-	uint32_t lost = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t index = found[i];
-
-		if (index == SESSION_NONE ||
-		    entered != !!(table_session(&engine->table, index)->flags & SESSION_ENTERED))
-			continue;
-		if (restore(engine, index))
-			continue;
-		found[i] = SESSION_NONE;
-		lost++;
-	}
-	return lost;
-}
-
-static uint32_t compact(uint32_t *found, uint32_t count)
-{
+	struct survivor group[GROUP];
 	uint32_t left = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		if (found[i] != SESSION_NONE)
-			found[left++] = found[i];
+	for (uint32_t i = 0; i < count; i += GROUP) {
+		uint32_t size = count - i < GROUP ? count - i : GROUP;
+
+		for (uint32_t j = i + GROUP; j < i + 2 * GROUP && j < count; j++)
+			table_prefetch(&engine->table, list[j]);
+		for (uint32_t j = 0; j < size; j++)
+			expect(engine, &group[j], list[i + j]);
+		for (uint32_t j = 0; j < size; j++)
+			if (restore(engine, &group[j]))
+				kept[left++] = group[j].index;
+	}
 	return left;
 }
 
-static void recover_sessions(struct engine *engine, uint32_t *found, struct mono now, struct engine_recovery *recovery)
+/* Into lists and tallies, the oldest first. */
+static void list_all(struct engine *engine, struct census *census, const uint32_t *list, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (i + AHEAD < count)
+			table_prefetch(&engine->table, list[i + AHEAD]);
+		if (i + AHEAD / 2 < count)
+			census_expect(engine, list[i + AHEAD / 2]);
+		table_enlist(&engine->table, list[i]);
+		census_count(census, engine, list[i]);
+	}
+	census_settle(census, engine);
+}
+
+/* @found: room for the capacity; @spare: for twice as many */
+static void recover_sessions(struct engine *engine, struct census *census, uint32_t *found, uint64_t *spare,
+			     struct engine_recovery *recovery)
 {
 	struct table *table = &engine->table;
-	uint32_t count = table_gather(table, found, now);
+	uint32_t count = table_gather(table, found, engine->now), first = 0, later = 0, kept;
+	uint32_t *entered = (uint32_t *)spare;
 
-	for (uint32_t i = 0; i < count; i++)
-		clean_session(engine, table_session(table, found[i]));
-	recovery->lost = restore_all(engine, found, count, false);
-	recovery->lost += restore_all(engine, found, count, true);
-	widen_pools(engine);
-	count = compact(found, count);
-	table_order(table, found, found + table->capacity, count);
 	for (uint32_t i = 0; i < count; i++) {
-		table_enlist(table, found[i]);
-		admit_count(engine, found[i]);
+		struct session *session = table_session(table, found[i]);
+
+		clean_session(engine, session);
+		if (session->flags & SESSION_ENTERED)
+			entered[later++] = found[i];
+		else
+			found[first++] = found[i];
 	}
-	for (uint32_t i = 0; i < count; i++)
+	kept = restore_all(engine, found, first, found);
+	kept += restore_all(engine, entered, later, found + kept);
+	widen_pools(engine);
+	table_order(table, found, spare, kept);
+	list_all(engine, census, found, kept);
+	for (uint32_t i = 0; i < kept; i++)
 		if (table_session(table, found[i])->flags & SESSION_LENT)
 			fastpath_adopt(engine, found[i]);
 	/* For this engine they begin here: as many begin as end. */
-	engine->counters.created += count;
-	recovery->recovered = count;
+	engine->counters.created += kept;
+	recovery->recovered = kept;
+	recovery->lost = count - kept;
 }
 
 /* Nothing of what is there can be meant for us. Fresh memory is left untouched. */
@@ -195,7 +256,9 @@ static void begin_anew(struct engine *engine, struct mono now)
 int engine_recover(struct engine *engine, struct mono now, struct engine_recovery *recovery)
 {
 	struct table *table = &engine->table;
+	struct census census;
 	uint32_t *found;
+	uint64_t *spare;
 
 	*recovery = (struct engine_recovery){ 0 };
 	if (!engine->storage)
@@ -207,15 +270,19 @@ int engine_recover(struct engine *engine, struct mono now, struct engine_recover
 		engine->recovered = true;
 		return 0;
 	}
-	found = malloc(2 * (size_t)table->capacity * sizeof(*found));
-	if (!found)
+	spare = malloc((size_t)table->capacity * (2 * sizeof(*spare) + sizeof(*found)));
+	if (!spare || census_init(&census, engine) < 0) {
+		free(spare);
 		return -ENOMEM;
+	}
+	found = (uint32_t *)(spare + 2 * (size_t)table->capacity);
 	table->epoch = (struct mono){ engine->storage->epoch_ns };
 	if (!place_adopt(engine, engine->storage->place_files))
 		memset(engine->storage->place_files, 0, sizeof(engine->storage->place_files));
-	recover_sessions(engine, found, now, recovery);
+	recover_sessions(engine, &census, found, spare, recovery);
 	engine->recovered = true;
-	free(found);
+	census_fini(&census);
+	free(spare);
 	return 0;
 }
 

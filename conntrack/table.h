@@ -244,8 +244,8 @@ uint32_t table_seal(const struct table *table, uint32_t index);
  */
 uint32_t table_gather(struct table *table, uint32_t *found, struct mono now);
 
-/* Sorts sessions by their last use, the oldest first. @spare: room for as many. */
-void table_order(const struct table *table, uint32_t *indices, uint32_t *spare, uint32_t count);
+/* Sorts sessions by their last use, the oldest first. @spare: room for twice as many. */
+void table_order(const struct table *table, uint32_t *indices, uint64_t *spare, uint32_t count);
 
 /* At the end of its list: a gathered session that is linked, in the order of time. */
 void table_enlist(struct table *table, uint32_t index);

@@ -90,24 +90,53 @@ uint32_t table_gather(struct table *table, uint32_t *found, struct mono now)
 	return count;
 }
 
-/* By digits of eleven bits, the lowest first. */
-void table_order(const struct table *table, uint32_t *indices, uint32_t *spare, uint32_t count)
+#define DIGIT_BITS 11
+#define DIGITS (1u << DIGIT_BITS)
+
+static unsigned int digit_of(uint64_t pair, unsigned int shift)
 {
-	for (unsigned int shift = 0; shift < 33; shift += 11) {
-		uint32_t places[2048] = { 0 }, sum = 0;
+	return (unsigned int)(pair >> shift) % DIGITS;
+}
 
-		for (uint32_t i = 0; i < count; i++)
-			places[table->sessions[indices[i]].refreshed >> shift & 2047]++;
-		for (unsigned int digit = 0; digit < 2048; digit++) {
-			uint32_t here = places[digit];
+static void sort_by_digit(uint64_t *to, const uint64_t *from, uint32_t count, unsigned int shift)
+{
+	uint32_t places[DIGITS] = { 0 }, sum = 0;
 
-			places[digit] = sum;
-			sum += here;
-		}
-		for (uint32_t i = 0; i < count; i++)
-			spare[places[table->sessions[indices[i]].refreshed >> shift & 2047]++] = indices[i];
-		memcpy(indices, spare, (size_t)count * sizeof(*indices));
+	for (uint32_t i = 0; i < count; i++)
+		places[digit_of(from[i], shift)]++;
+	for (unsigned int digit = 0; digit < DIGITS; digit++) {
+		uint32_t here = places[digit];
+
+		places[digit] = sum;
+		sum += here;
 	}
+	for (uint32_t i = 0; i < count; i++)
+		to[places[digit_of(from[i], shift)]++] = from[i];
+}
+
+/*
+ * By digits, the lowest first, of pairs of a time above and an index below: slots are looked at once. Digits that
+ * are the same everywhere, as the upper ones of short times are, need no turn.
+ */
+void table_order(const struct table *table, uint32_t *indices, uint64_t *spare, uint32_t count)
+{
+	uint64_t *pairs = spare, *other = spare + count, differs = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		pairs[i] = (uint64_t)table->sessions[indices[i]].refreshed << 32 | indices[i];
+		differs |= pairs[i] ^ pairs[0];
+	}
+	for (unsigned int shift = 32; shift < 64; shift += DIGIT_BITS) {
+		uint64_t *sorted = other;
+
+		if (!digit_of(differs, shift))
+			continue;
+		sort_by_digit(sorted, pairs, count, shift);
+		other = pairs;
+		pairs = sorted;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		indices[i] = (uint32_t)pairs[i];
 }
 
 void table_enlist(struct table *table, uint32_t index)

@@ -112,13 +112,18 @@ static uint32_t take_entry(struct tally *tally, const struct address *key)
 	return entry;
 }
 
-uint32_t tally_add(struct tally *tally, const struct address *address)
+uint32_t tally_place(struct tally *tally, const struct address *address)
 {
 	struct address key = tally_key(address);
 	uint32_t entry = lookup_key(tally, &key);
 
-	if (entry == TALLY_NONE)
-		entry = take_entry(tally, &key);
+	return entry == TALLY_NONE ? take_entry(tally, &key) : entry;
+}
+
+uint32_t tally_add(struct tally *tally, const struct address *address)
+{
+	uint32_t entry = tally_place(tally, address);
+
 	rank_increment(&tally->sessions, entry);
 	return entry;
 }

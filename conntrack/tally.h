@@ -54,6 +54,12 @@ uint32_t tally_lookup(const struct tally *tally, const struct address *address);
 const uint32_t *tally_prefetch(const struct tally *tally, const struct address *address);
 void tally_prefetch_entry(const struct tally *tally, const uint32_t *bucket);
 
+/*
+ * tally_add() for many sessions at once: the entry is found or made, its sessions are for the caller to count and
+ * to rank_load() afterwards. Nothing may be removed before.
+ */
+uint32_t tally_place(struct tally *tally, const struct address *address);
+
 /* One session more; returns the entry for tally_remove(). */
 uint32_t tally_add(struct tally *tally, const struct address *address);
 

@@ -436,19 +436,19 @@ static void a_session_from_before_gets_its_mapping_back(void **unused)
 
 	(void)unused;
 	raise_table(100, 0);
-	index = mapping_restore(table->mappings, &request, &external, &reason);
+	index = mapping_restore(table->mappings, &request, &external, NULL, &reason);
 	assert_int_equal(reason, REASON_NONE);
 	found = mapping_external(table->mappings, index);
 	assert_true(endpoint_equal(&found, &external));
 	/* A second session shares it, a new one of that host too; another host's was overloaded. */
-	assert_int_equal(mapping_restore(table->mappings, &request, &external, &reason), index);
+	assert_int_equal(mapping_restore(table->mappings, &request, &external, NULL, &reason), index);
 	assert_int_equal(acquired(&request), index);
-	assert_int_not_equal(mapping_restore(table->mappings, &other, &external, &reason), index);
+	assert_int_not_equal(mapping_restore(table->mappings, &other, &external, NULL, &reason), index);
 	assert_int_equal(reason, REASON_NONE);
 	assert_int_equal(mapping_lookup_external(table->mappings, PROTOCOL_UDP, &external, &request.peer), index);
 	/* But not towards a peer that one of them talks to. */
 	other.internal = endpoint("10.0.0.3", 1);
-	assert_int_equal(mapping_restore(table->mappings, &other, &external, &reason), MAPPING_NONE);
+	assert_int_equal(mapping_restore(table->mappings, &other, &external, NULL, &reason), MAPPING_NONE);
 	assert_int_equal(reason, REASON_TUPLE_CLASH);
 }
 
