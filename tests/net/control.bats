@@ -66,6 +66,17 @@ teardown() { explain; }
 	[[ "$output" == *sessions* ]]
 }
 
+@test "colour only on a terminal, and not where it is not wanted" {
+	local verb
+	coloured() { TERM=xterm script -qec "$SLUICECTL -s $WORK/control.sock $1" /dev/null </dev/null | grep -q $'\033\\['; }
+	for verb in status pools sources; do
+		coloured "$verb"
+		! NO_COLOR=1 coloured "$verb"
+		! control "$verb" | grep -q $'\033'
+	done
+	! coloured "-j status"
+}
+
 @test "sessions: lines in the format of conntrack -L" {
 	control sessions >"$WORK/list" 2>"$WORK/summary"
 	local tcp='^tcp      6 [0-9]+ ESTABLISHED src=10\.0\.0\.10 dst=198\.51\.100\.2 sport=40000 dport=7'
