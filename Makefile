@@ -20,7 +20,7 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 PURE_SRC  := $(wildcard conntrack/*.c rules/*.c)
 # The fast path needs clang, bpftool and libbpf to build: FASTPATH=0 does without.
 FASTPATH  ?= 1
-UNUSED    := $(if $(filter 0,$(FASTPATH)),daemon/fastpath.c,daemon/fastpath_none.c)
+UNUSED    := $(if $(filter 0,$(FASTPATH)),daemon/fastpath.c daemon/program.c,daemon/fastpath_none.c)
 SHELL_SRC := $(filter-out $(UNUSED),$(wildcard daemon/*.c daemon/ctl/*.c))
 GRAMMAR   := $(if $(wildcard rules/grammar.y),$(BUILD)/rules/grammar.tab.o $(BUILD)/rules/lexer.yy.o)
 PURE_OBJ  := $(PURE_SRC:%.c=$(BUILD)/%.o) $(GRAMMAR)
@@ -84,8 +84,8 @@ $(BUILD)/daemon/fastpath/fastpath.bpf.o: daemon/fastpath/fastpath.bpf.c daemon/f
 $(BUILD)/daemon/fastpath/fastpath.skel.h: $(BUILD)/daemon/fastpath/fastpath.bpf.o
 	bpftool gen skeleton $< name fastpath_bpf >$@.new && mv $@.new $@
 
-$(BUILD)/daemon/fastpath.o: $(BUILD)/daemon/fastpath/fastpath.skel.h
-$(BUILD)/daemon/fastpath.o: PKG_CFLAGS += -I$(BUILD)
+$(BUILD)/daemon/program.o: $(BUILD)/daemon/fastpath/fastpath.skel.h
+$(BUILD)/daemon/program.o: PKG_CFLAGS += -I$(BUILD)
 $(BUILD)/tests/daemon/fastpath_run.o: $(BUILD)/daemon/fastpath/fastpath.skel.h
 $(BUILD)/tests/daemon/fastpath_run.o: ALL_CFLAGS += -I$(BUILD)
 

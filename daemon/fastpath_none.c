@@ -4,22 +4,65 @@
 
 #include <errno.h>
 
-void fastpath_clear(const struct link_table *links)
+#include "daemon/pins.h"
+
+/* What a build with a fast path left behind. */
+void fastpath_clear(const struct pins *pins, const struct link_table *links)
 {
 	(void)links;
+	if (pins)
+		pins_clear(pins);
 }
 
-int fastpath_create(uint32_t capacity, struct fastpath **fastpath, const char **message)
+int fastpath_create(const struct fastpath_options *options, struct fastpath **fastpath, const char **message)
 {
-	(void)capacity;
+	(void)options;
 	*fastpath = NULL;
 	*message = "built without it";
 	return -EOPNOTSUPP;
 }
 
-void fastpath_destroy(struct fastpath *fastpath)
+void fastpath_destroy(struct fastpath *fastpath, bool go_on)
 {
 	(void)fastpath;
+	(void)go_on;
+}
+
+void fastpath_note(struct fastpath *fastpath, uint64_t digest)
+{
+	(void)fastpath;
+	(void)digest;
+}
+
+bool fastpath_outlives(const struct fastpath *fastpath)
+{
+	(void)fastpath;
+	return false;
+}
+
+bool fastpath_is_adopted(const struct fastpath *fastpath)
+{
+	(void)fastpath;
+	return false;
+}
+
+int fastpath_reconcile(struct fastpath *fastpath, const struct engine *engine, uint32_t *removed)
+{
+	(void)fastpath;
+	(void)engine;
+	*removed = 0;
+	return 0;
+}
+
+bool fastpath_renew(struct fastpath *fastpath, struct engine *engine, struct routes *routes,
+		    const struct link_table *links, uint32_t budget)
+{
+	(void)fastpath;
+	(void)engine;
+	(void)routes;
+	(void)links;
+	(void)budget;
+	return false;
 }
 
 struct engine_fastpath fastpath_for_engine(struct fastpath *fastpath)

@@ -16,6 +16,7 @@
 #include "daemon/effects.h"
 #include "daemon/files.h"
 #include "daemon/kernel_table.h"
+#include "daemon/lending.h"
 #include "daemon/links.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
@@ -134,6 +135,7 @@ static int reload(struct shell *shell, char **message)
 	shell->configuration = configuration;
 	shell->reloads++;
 	shell_read_listeners(shell);
+	lending_note(shell);
 	effects_drain(shell);
 	return 0;
 }

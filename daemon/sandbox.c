@@ -126,8 +126,9 @@ static const int plain_calls[] = {
 
 /* What the fast path does to its maps and links while it runs; loading a program is over. */
 static const unsigned int bpf_commands[] = {
-	BPF_MAP_LOOKUP_ELEM,  BPF_MAP_UPDATE_ELEM,  BPF_MAP_DELETE_ELEM,    BPF_MAP_GET_NEXT_KEY, BPF_MAP_UPDATE_BATCH,
-	BPF_MAP_DELETE_BATCH, BPF_MAP_LOOKUP_BATCH, BPF_OBJ_GET_INFO_BY_FD, BPF_LINK_CREATE,
+	BPF_MAP_LOOKUP_ELEM,  BPF_MAP_UPDATE_ELEM,  BPF_MAP_DELETE_ELEM,  BPF_MAP_GET_NEXT_KEY,
+	BPF_MAP_UPDATE_BATCH, BPF_MAP_DELETE_BATCH, BPF_MAP_LOOKUP_BATCH, BPF_OBJ_GET_INFO_BY_FD,
+	BPF_LINK_CREATE,      BPF_OBJ_PIN,	    BPF_OBJ_GET,
 };
 
 static const int families[] = { AF_UNIX, AF_NETLINK, AF_INET, AF_INET6 };

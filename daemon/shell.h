@@ -23,6 +23,7 @@ struct ipsec;
 struct kernel_table;
 struct links;
 struct listeners;
+struct pins;
 struct routes;
 struct state_file;
 
@@ -31,6 +32,8 @@ struct state_file;
  * @configuration: in force, owned here; the engine points to it
  * @config_path: as given on the command line
  * @fastpath: NULL: every packet takes the queue
+ * @pins: where the fast path outlives the process; NULL: it does not
+ * @renewing: routes of sessions that stayed in the fast path are still being asked for
  * @installs: EFFECT_INSTALL that wait for a moment without packets in the queue
  * @state: NULL: sessions end with the process
  * @replaced: another process takes over: the kernel's table stays, and packets wait for it or drop
@@ -48,6 +51,8 @@ struct shell {
 	struct queues *queues;
 	struct inject *inject;
 	struct fastpath *fastpath;
+	struct pins *pins;
+	bool renewing;
 	struct ipsec *ipsec;
 	struct effect installs[SHELL_INSTALLS];
 	size_t install_count;

@@ -21,6 +21,7 @@
 #include "daemon/inject.h"
 #include "daemon/ipsec.h"
 #include "daemon/kernel_table.h"
+#include "daemon/lending.h"
 #include "daemon/links.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
@@ -171,6 +172,7 @@ static void shell_tick(void *context)
 		effects_drain(shell);
 	}
 	effects_install(shell);
+	lending_tick(shell);
 	overrun_watch(&shell->overrun, shell, loop_now());
 	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
 }
@@ -198,15 +200,6 @@ static void shell_batch_done(void *context, bool drained)
 		effects_install(context);
 }
 
-/* Whatever goes by the old ways comes back and asks for the new ones. */
-static void shell_routes_changed(void *context)
-{
-	struct shell *shell = context;
-
-	engine_recall_all(shell->engine, loop_now());
-	effects_drain(shell);
-}
-
 static void shell_links_changed(void *context)
 {
 	struct shell *shell = context;
@@ -217,6 +210,7 @@ static void shell_links_changed(void *context)
 		return;
 	error = engine_set_links(shell->engine, links, loop_now());
 	fastpath_forget_interfaces(shell->fastpath);
+	lending_note(shell);
 	if (!error)
 		error = kernel_table_set_links(shell->kernel_table, shell->configuration, links);
 	effects_drain(shell);
@@ -278,28 +272,13 @@ static int start_engine(struct shell *shell)
 	error = engine_apply(shell->engine, shell->configuration, now);
 	if (!error)
 		error = engine_set_links(shell->engine, links_table(shell->links), now);
-	return error ? start_failed("rules", error) : survival_recover(shell);
-}
-
-/* Does without where there is none: it only makes things faster. */
-static void start_fastpath(struct shell *shell)
-{
-	struct engine_fastpath fastpath;
-	const char *message = "routes and policies cannot be followed";
-
-	fastpath_clear(links_table(shell->links));
-	if (!shell->configuration->settings.fastpath)
-		return;
-	if (fastpath_create(shell->configuration->settings.capacity, &shell->fastpath, &message) < 0 ||
-	    routes_follow(shell->routes, shell->loop, shell_routes_changed, shell) < 0 ||
-	    ipsec_create(shell->loop, shell_routes_changed, shell, &shell->ipsec) < 0) {
-		log_write(LOG_LEVEL_NOTICE, "no fast path, every packet takes the queue: %s", message);
-		fastpath_destroy(shell->fastpath);
-		shell->fastpath = NULL;
-		return;
-	}
-	fastpath = fastpath_for_engine(shell->fastpath);
-	engine_set_fastpath(shell->engine, &fastpath);
+	if (error)
+		return start_failed("rules", error);
+	lending_start(shell);
+	error = survival_recover(shell);
+	if (!error)
+		lending_reconcile(shell);
+	return error;
 }
 
 static int start_loop(struct shell *shell)
@@ -358,7 +337,6 @@ static int start_packets(struct shell *shell, bool gso)
 	int error;
 
 	processor_stay();
-	start_fastpath(shell);
 	error = inject_create(settings->mark, &shell->inject);
 	if (error)
 		return start_failed("raw sockets", error);
@@ -437,8 +415,7 @@ static void shell_stop(struct shell *shell)
 	kernel_table_destroy(shell->kernel_table);
 	queues_destroy(shell->queues);
 	control_stop(shell->control);
-	survival_leave(shell);
-	fastpath_destroy(shell->fastpath);
+	lending_stop(shell);
 	ipsec_destroy(shell->ipsec);
 	inject_destroy(shell->inject);
 	engine_destroy(shell->engine);

@@ -70,6 +70,14 @@ struct {
 	__uint(max_entries, FASTPATH_IDENTIFICATIONS);
 } identifications SEC(".maps");
 
+/* The daemon's own: what all of this was made for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+	__uint(max_entries, 1);
+} head SEC(".maps");
+
 /* -------------------------------------------------------------------- window */
 
 static __always_inline int after(uint32_t a, uint32_t b)
