@@ -106,13 +106,13 @@ measure_connections() {
 # establish FLOWS: with answers, slowly enough that none is lost. The fast path takes a session over at its
 # 16th packet, the eighth with its answer, 256 each time the daemon is done with its queue: those come slower.
 establish() {
-	local pass end=$((SECONDS + 20 + $1 / 5000))
+	local pass end=$((SECONDS + 20 + $1 / 6000)) slow=$(($1 > 100000 ? 25000 : 12000))
 	if (($1 == 1)); then
 		flood "$FLOOD_SOURCE" -e -n 40 -- 60 1000 18 1
 		return
 	fi
 	for ((pass = 1; pass <= 16; pass++)); do
-		flood "$FLOOD_SOURCE" -e -n "$1" -- 90 $((pass % 8 ? 60000 : 12000)) 18 "$1"
+		flood "$FLOOD_SOURCE" -e -n "$1" -- 90 $((pass % 8 ? 60000 : slow)) 18 "$1"
 		((pass >= 2)) || continue
 		[[ $GATEWAY == fastpath ]] && ((SECONDS < end && $(installed) < $1 * 95 / 100)) || return 0
 	done

@@ -6,6 +6,29 @@ def in_order: reduce .[] as $item ([]; if index([$item]) then . else . + [$item]
 # Of rounds in which both were measured: what the machine did then fell on both.
 def ratios($of; $to): [$of[] as $a | $to[] | select(.round == $a.round and .value > 0) | $a.value / .value];
 
+# What is wanted: figure, at, gateway, whether the number is the ratio to the kernel, and the bound.
+def aims: [
+	{ figure: "bulk", at: "1 up", gateway: "fastpath", ratio: true, least: 0.95 },
+	{ figure: "bulk", at: "1 down", gateway: "fastpath", ratio: true, least: 0.95 },
+	{ figure: "bulk", at: "8 up", gateway: "fastpath", ratio: true, least: 0.95 },
+	{ figure: "bulk", at: "8 down", gateway: "fastpath", ratio: true, least: 0.95 },
+	{ figure: "rate", at: "64", gateway: "fastpath", ratio: true, least: 0.55 },
+	{ figure: "rate", at: "64", gateway: "queue", ratio: true, least: 0.55 },
+	{ figure: "opened", at: "fresh", gateway: "fastpath", ratio: true, least: 0.8 },
+	{ figure: "opened", at: "colliding", gateway: "fastpath", ratio: true, least: 0.8 },
+	{ figure: "latency_idle", at: "first p99", gateway: "fastpath", ratio: false, most: 100 },
+	{ figure: "latency_idle", at: "later p99", gateway: "fastpath", ratio: true, most: 1 },
+	{ figure: "pool_lost", at: "lost", gateway: "fastpath", ratio: false, most: 0 },
+	{ figure: "pool_lost", at: "left unused", gateway: "fastpath", ratio: false, most: 0 },
+	{ figure: "memory", at: "100000", gateway: "queue", ratio: false, most: 256 }
+];
+# Of those that were measured: what was found, and whether that is enough.
+def judged: .figures as $figures | [aims[] | . as $aim | ($figures[] | select(.figure == $aim.figure)) as $figure |
+	($figure.points[] | select(.at == $aim.at)) as $point |
+	(if .ratio then $point.against_kernel[.gateway] else $point.gateways[.gateway] end) | select(. != null) | .median as $found |
+	$aim + { title: $figure.title, unit: $figure.unit, found: $found,
+		 met: ($found >= ($aim.least // $found) and $found <= ($aim.most // $found)) }];
+
 [inputs | split("\t") | { round: (.[0] | tonumber), gateway: .[1], figure: .[2], at: .[3], value: (.[4] | tonumber) }] as $all |
 { machine: { cpu: $cpu, cores: ($cores | tonumber), memory: ($memory | tonumber), kernel: $kernel },
   generator: $generator, failed: ($failed | split("\n") | map(select(. != ""))),
@@ -24,4 +47,5 @@ def ratios($of; $to): [$of[] as $a | $to[] | select(.round == $a.round and .valu
 		  against_kernel: ([("fastpath", "queue") as $g |
 			ratios([$here[] | select(.gateway == $g)]; [$here[] | select(.gateway == "kernel")]) |
 			select(length > 0) | { key: $g, value: summary }] | from_entries) }]],
-  engine: { new_sessions: $sessions, witness: $witness, table: $table } }
+  engine: { new_sessions: $sessions, witness: $witness, table: $table } } |
+.aims = judged
