@@ -72,8 +72,8 @@ lab_tell_kept() {
 	done
 	[[ ! -S "$WORK/control.sock" ]] || printf '    %s -s %s status\n' "$SLUICECTL" "$WORK/control.sock"
 	printf 'To end it:\n    sudo make lab-end\n'
-	ln -sfn "$WORK" "$BUILD/lab/kept"
-	echo "$NS" >"$WORK/kept"
+	mkdir -p "$BUILD/lab/kept"
+	ln -sfn "$WORK" "$BUILD/lab/kept/$NS"
 }
 
 # seconds since the scenario began
@@ -101,7 +101,7 @@ say() {
 
 note() {
 	printf '    %s\n' "$*"
-	lab_write "$*" ''
+	lab_write '' "$*" ''
 }
 
 show() {
@@ -114,8 +114,8 @@ show() {
 	in_client | in_server | in_gateway) set -- "${@:2}" ;;
 	esac
 	printf '    $ %s\n' "$*"
-	sed 's/^/    /' <<<"$text"
-	lab_write '```' "\$ $*" "$text" '```' ''
+	[[ -z "$text" ]] || sed 's/^/    /' <<<"$text"
+	lab_write '' '```' "\$ $*${text:+$'\n'}$text" '```' ''
 	return $code
 }
 
@@ -165,7 +165,7 @@ watch_series() {
 moment() {
 	printf '%s\t%s\t%s\n' "$(lab_clock)" "$1" "$2" >>"$OUT/moments"
 	printf '    %s at %s s: %s\n' "$1" "$(lab_clock)" "$2"
-	lab_write "**$1** after $(lab_clock) s: $2" ''
+	lab_write '' "**$1** after $(lab_clock) s: $2" ''
 }
 
 # sluicectl's findings of that name: SUBJECT, one a line
@@ -188,26 +188,32 @@ lab_json() {
 
 # One plot above the other, a series each, over the same time; failures and cures across all.
 lab_plot() {
-	local names count index=0 at kind text
+	local names count index=0 at kind text side end
 	mapfile -t names < <(cut -f 3 "$OUT/samples" | awk '!seen[$0]++')
 	count=${#names[@]}
 	((count > 0)) || return 0
+	end=$(lab_clock)
 	{
 		echo "set terminal svg size 900,$((120 + 200 * count)) font 'sans,12' background '#ffffff'"
 		echo "set output '$OUT/report.svg'"
 		echo "set datafile separator '\t'"
 		echo "set multiplot layout $count,1 title '$LAB_TITLE' offset 0,0.0"
-		echo "set xrange [0:$(lab_clock)]; set grid; set key off; set yrange [0:*]; set offsets 0,0,graph 0.12,0"
+		echo "set xrange [0:$end]; set grid; set key off; set yrange [0:*]; set offsets 0,0,graph 0.12,0"
+		echo "set lmargin 11; set rmargin 3"
 		while IFS=$'\t' read -r at kind text; do
 			local colour='#2a7f2a'
 			[[ $kind == cure ]] || colour='#c02020'
+			# Where there is room for it.
+			side='left offset 0.5,0'
+			((${at%.*} * 2 < ${end%.*})) || side='right offset -0.5,0'
 			echo "set arrow from first $at, graph 0 to first $at, graph 1 nohead lw 2 lc rgb '$colour'"
-			echo "set label \"${text//\"/}\" at first $at, graph 0.$((93 - 13 * (index % 5))) offset 0.5,0 tc rgb '$colour' font ',10' noenhanced"
+			echo "set label \"${text//\"/}\" at first $at, graph 0.$((93 - 13 * (index % 5))) $side tc rgb '$colour' font ',10' noenhanced"
 			index=$((index + 1))
 		done <"$OUT/moments"
 		for ((index = 0; index < count; index++)); do
 			awk -F '\t' -v name="${names[index]}" '$3 == name { print $1 "\t" $2 }' "$OUT/samples" >"$WORK/plot.$index"
 			((index < count - 1)) || echo "set xlabel 'seconds'"
+			echo "set format y '$(awk '$2 >= 10000 { found = 1 } END { print found ? "%.1s%c" : "%g" }' "$WORK/plot.$index")'"
 			echo "set ylabel '${names[index]}' noenhanced"
 			echo "plot '$WORK/plot.$index' using 1:2 with linespoints lw 2 pt 7 ps 0.3 lc rgb '#204a87'"
 			((index > 0)) || echo "unset label"
@@ -224,6 +230,7 @@ scenario_end() {
 	((LAB_FAILED == 0 && failures > 0 && cures > 0)) || ok=false
 	lab_plot || ok=false
 	[[ ! -s "$OUT/report.svg" ]] || lab_write '' '![timeline](report.svg)'
+	cat -s "$OUT/report.md" >"$WORK/report" && cp "$WORK/report" "$OUT/report.md"
 	lab_json $ok >"$OUT/report.json" || ok=false
 	printf '\n%s: %d failure(s), %d cure(s), %d of %d checks; %s\n' "$LAB_NAME" "$failures" "$cures" \
 		"$(grep -c ^ok "$OUT/checks")" "$(wc -l <"$OUT/checks")" "$OUT/report.md"
