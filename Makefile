@@ -149,6 +149,10 @@ IN_QUEUE := bulk dnat forward lifecycle
 net: all
 	@BUILD=$(BUILD) tests/run-net $(TESTS) | tests/tally
 
+# Every suite twice, with the fast path and without: some twenty minutes.
+net-both: all
+	@{ BUILD=$(BUILD) tests/run-net $(TESTS); BUILD=$(BUILD) GATEWAY_FASTPATH=off tests/run-net $(TESTS); } | tests/tally
+
 # Only `make` started anew sees libraries that deps has just installed.
 check: deps
 	@$(MAKE) --no-print-directory -j2 CI=1 all $(UNIT_BIN) $(SHELL_BIN)
@@ -261,7 +265,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all unit lab lab-list lab-end net check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
+.PHONY: all unit lab lab-list lab-end net net-both check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
 	install uninstall deb clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
