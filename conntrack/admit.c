@@ -6,7 +6,8 @@
  * When the table is full, sessions are given up that were never judged, never
  * answered, or are closing; the source that holds the most of these loses its
  * oldest. So one source that opens all it can only displaces itself, and an
- * established session is never given up for a new one (RFC 6888 REQ-11D).
+ * established session is never given up for a new one (RFC 6888 REQ-11D). The same
+ * holds for what is smaller than the table: hosts with mappings, and their peers.
  */
 #include "conntrack/engine_private.h"
 
@@ -14,6 +15,8 @@
 #define RESERVE_SHARE 100
 #define RESERVE_LEAST 64u
 #define RESERVE_FROM 1024u
+/* Sessions of a list that are looked at for one that may be given up. */
+#define HOST_LOOKS 8
 
 bool admit_is_expendable(unsigned int list)
 {
@@ -103,19 +106,81 @@ void admit_reclass(struct engine *engine, uint32_t index, unsigned int before)
 
 /* ----------------------------------------------------------------- admission */
 
+static void evict(struct engine *engine, uint32_t victim)
+{
+	engine->counters.evicted++;
+	engine_end_session(engine, victim);
+}
+
+/* The oldest of the source that holds most of what may be given up. */
+static bool evict_of_crowd(struct engine *engine)
+{
+	uint32_t source = rank_first(&engine->sources.expendable);
+
+	if (source == RANK_NONE)
+		return false;
+	evict(engine, engine->sources.entries[source].oldest);
+	return true;
+}
+
 static bool evict_one(struct engine *engine)
 {
-	uint32_t victim = engine->table.lists[LIST_UNCONFIRMED].head, source;
+	uint32_t victim = engine->table.lists[LIST_UNCONFIRMED].head;
 
-	if (victim == SESSION_NONE) {
-		source = rank_first(&engine->sources.expendable);
-		if (source == RANK_NONE)
-			return false;
-		victim = engine->sources.entries[source].oldest;
-		engine->counters.evicted++;
-	}
+	if (victim == SESSION_NONE)
+		return evict_of_crowd(engine);
 	engine_end_session(engine, victim);
 	return true;
+}
+
+/* Is that session the only thing that its host is remembered for? */
+static bool frees_host(const struct engine *engine, const struct session *session)
+{
+	struct endpoint internal;
+
+	if (session->mapping == MAPPING_NONE)
+		return false;
+	internal = mapping_internal(engine->mappings, session->mapping);
+	return mappings_of_host(engine->mappings, &internal.address) == 1 &&
+	       mapping_sessions(engine->mappings, session->mapping) == 1;
+}
+
+/*
+ * Very many sources with one session each, as somebody inside makes who invents his
+ * address: the one whose only session has waited longest is forgotten.
+ */
+static bool evict_host(struct engine *engine)
+{
+	uint32_t victim = SESSION_NONE;
+
+	for (unsigned int list = 0; list < TIMEOUT_COUNT; list++) {
+		uint32_t index = admit_is_expendable(list) ? engine->table.lists[list].head : SESSION_NONE;
+
+		for (unsigned int looked = 0; looked < HOST_LOOKS && index != SESSION_NONE; looked++) {
+			const struct session *session = table_session(&engine->table, index);
+
+			if (frees_host(engine, session)) {
+				if (victim == SESSION_NONE ||
+				    (int32_t)(session->refreshed - table_session(&engine->table, victim)->refreshed) <
+					0)
+					victim = index;
+				break;
+			}
+			index = session->list_next;
+		}
+	}
+	if (victim == SESSION_NONE)
+		return false;
+	evict(engine, victim);
+	return true;
+}
+
+bool admit_make_room(struct engine *engine)
+{
+	/* Where ports rest, so do the mappings of whoever had them: nothing would be won. */
+	if (engine->settings.table_full != TABLE_FULL_EVICT || engine->settings.port_hold_ms)
+		return false;
+	return mappings_know_all_hosts(engine->mappings) ? evict_host(engine) : evict_of_crowd(engine);
 }
 
 bool admit_is_exempt(const struct passage *passage)

@@ -5,6 +5,9 @@
  */
 #include "conntrack/follow.h"
 
+/* Sessions given up for the mapping of one: a host and a peer may both be wanted. */
+#define ROOM_TRIES 2
+
 /* Fills a reserved slot: the tuples say what was decided about the destination. */
 static enum reason fill_session(struct passage *passage, uint32_t index, const union track *track)
 {
@@ -56,6 +59,19 @@ static enum reason decide_source(struct passage *passage)
 		return nat_source(passage, &hairpin);
 	}
 	return hook == HOOK_FORWARD ? REASON_NONE : nat_local(passage);
+}
+
+/* What has room for fewer than the table is made room in as the table is. */
+static enum reason translate_source(struct passage *passage)
+{
+	enum reason reason = decide_source(passage);
+
+	for (unsigned int tries = 0; tries < ROOM_TRIES && reason == REASON_TABLE_FULL; tries++) {
+		if (passage->trace || !admit_make_room(passage->engine))
+			break;
+		reason = decide_source(passage);
+	}
+	return reason;
 }
 
 bool create_is_taken(const struct table *table, const struct table_key *reply)
@@ -142,7 +158,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		if (reason != REASON_NONE)
 			return reason;
 	}
-	reason = decide_source(passage);
+	reason = translate_source(passage);
 	if (reason == REASON_NONE && passage->session->flags & SESSION_ENTERED)
 		reason = enter_settle(passage);
 	if (reason == REASON_NONE) {

@@ -323,6 +323,9 @@ enum reason enter_hole(struct passage *passage);
 /* Room for one more session of this source? Makes room where the policy allows it. */
 enum reason admit(struct passage *passage, uint32_t *index);
 
+/* No room for a mapping: gives up one session that may have what is wanted. False: there is none. */
+bool admit_make_room(struct engine *engine);
+
 /* With no room left, is there a session that would be given up for a new one? */
 bool admit_could_evict(const struct engine *engine);
 

@@ -393,6 +393,16 @@ uint32_t mappings_of_host(const struct mappings *mappings, const struct address 
 	return hosts_mappings(&mappings->hosts, internal);
 }
 
+bool mappings_know_all_hosts(const struct mappings *mappings)
+{
+	return mappings->hosts.used == mappings->hosts.capacity;
+}
+
+uint32_t mapping_sessions(const struct mappings *mappings, uint32_t index)
+{
+	return mappings->list[index].held ? 0 : mappings->list[index].sessions;
+}
+
 uint64_t mappings_bytes(const struct mappings *mappings)
 {
 	return (uint64_t)mappings->capacity * (sizeof(*mappings->list) + sizeof(*mappings->notes)) +

@@ -254,6 +254,12 @@ uint32_t mappings_of_host(const struct mappings *mappings, const struct address 
 uint32_t mappings_of_host_on(const struct mappings *mappings, const struct address *internal,
 			     const struct address *external);
 
+/* Is there no room for one more internal address? */
+bool mappings_know_all_hosts(const struct mappings *mappings);
+
+/* Sessions that a mapping has now. */
+uint32_t mapping_sessions(const struct mappings *mappings, uint32_t index);
+
 /* Bytes taken by what grows with the capacity, every index counted. */
 uint64_t mappings_bytes(const struct mappings *mappings);
 
