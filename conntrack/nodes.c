@@ -8,6 +8,18 @@
 /* Of 16 places in lines, how many are for nodes: past 90 per cent many lines would be passed. */
 #define FILL_SIXTEENTHS 14
 
+/*
+ * Every page is had from the system now: nodes stand anywhere, and the first sessions would
+ * otherwise wait for a page with each line they touch.
+ */
+static void touch(void *memory, size_t bytes)
+{
+	volatile uint8_t *at = memory;
+
+	for (size_t i = 0; i < bytes; i += 4096)
+		at[i] = 0;
+}
+
 int nodes_init(struct nodes *nodes, uint64_t count, uint64_t limit)
 {
 	uint64_t lines = (count * 16 / FILL_SIXTEENTHS + NODES_LINE) / NODES_LINE + 1;
@@ -16,10 +28,11 @@ int nodes_init(struct nodes *nodes, uint64_t count, uint64_t limit)
 	*nodes = (struct nodes){ .line_count = (uint32_t)lines, .node_bits = 1 };
 	while (limit >> nodes->node_bits)
 		nodes->node_bits++;
-	/* Large zeroed memory is fresh from the system and stays untouched; it is aligned by hand. */
+	/* Aligned by hand. */
 	nodes->memory = calloc((size_t)lines + 1, sizeof(*nodes->lines));
 	if (!nodes->memory)
 		return -ENOMEM;
+	touch(nodes->memory, ((size_t)lines + 1) * sizeof(*nodes->lines));
 	start = (uintptr_t)nodes->memory;
 	start += (sizeof(*nodes->lines) - start % sizeof(*nodes->lines)) % sizeof(*nodes->lines);
 	nodes->lines = (struct nodes_line *)start;

@@ -46,7 +46,7 @@ struct nodes_walk {
  * nodes_init() - room for @count nodes, numbered below @limit
  * @limit: at most 2^31
  *
- * The memory is not touched. Return: 0 or -ENOMEM.
+ * Return: 0 or -ENOMEM.
  */
 int nodes_init(struct nodes *nodes, uint64_t count, uint64_t limit);
 void nodes_fini(struct nodes *nodes);
