@@ -49,7 +49,7 @@ struct engine {
 	uint32_t generation;
 	struct table table;
 	struct mappings *mappings;
-	bool mappings_watched; /* by who follows the events */
+	bool mappings_watched, sessions_watched; /* by who follows the events */
 	struct tally sources, destinations;
 	struct quota quota;
 	struct refusal_note refused[REFUSAL_COUNT];

@@ -64,6 +64,7 @@ struct engine *engine_create(const struct settings *settings, const struct engin
 		return NULL;
 	engine->settings = *settings;
 	engine->now = now;
+	engine->sessions_watched = true;
 	engine_set_oracle(engine, &engine->oracle);
 	memcpy(engine->random, secrets->seed, sizeof(engine->random));
 	engine->random[0] |= 1; /* the generator's one dead state is all zeros */

@@ -44,7 +44,8 @@ uint8_t session_ct_state(const struct passage *passage)
 void session_announce(struct engine *engine, uint32_t index, enum session_event event)
 {
 	const struct session *session = table_session(&engine->table, index);
-	struct effect *effect = outbox_add(&engine->outbox, EFFECT_SESSION_EVENT, engine->now);
+	struct effect *effect =
+	    engine->sessions_watched ? outbox_add(&engine->outbox, EFFECT_SESSION_EVENT, engine->now) : NULL;
 
 	if (!effect)
 		return;
@@ -59,6 +60,11 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 	}
 	effect->session.original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
 	effect->session.reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+}
+
+void engine_watch_sessions(struct engine *engine, bool wanted)
+{
+	engine->sessions_watched = wanted;
 }
 
 /* Whichever end is outside: the other one may be an external endpoint that somebody waits for. */

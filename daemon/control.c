@@ -83,10 +83,11 @@ static void client_unlink(struct client *client)
 	*(client->next ? &client->next->previous : &control->last) = client->previous;
 }
 
-/* The engine tells of mappings only while somebody listens. */
+/* The engine tells of sessions and mappings only while somebody listens. */
 static void control_count_listener(struct control *control, unsigned int kinds, int change)
 {
 	control->listener_count += (unsigned int)change;
+	engine_watch_sessions(control->shell->engine, control->listener_count > 0);
 	if (!(kinds & EVENT_KIND_MAPPING))
 		return;
 	control->mapping_listener_count += (unsigned int)change;

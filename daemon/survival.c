@@ -44,8 +44,10 @@ int survival_create_engine(struct shell *shell, const struct engine_secrets *sec
 		return error;
 	shell->engine = engine_create_in(&shell->configuration->settings, secrets, now,
 					 shell->state ? state_file_memory(shell->state) : NULL);
-	if (shell->engine)
+	if (shell->engine) {
+		engine_watch_sessions(shell->engine, false); /* until somebody listens */
 		return 0;
+	}
 	errno = ENOMEM;
 	log_write(LOG_LEVEL_ERROR, "cannot start: session table of that capacity: %m");
 	return -ENOMEM;

@@ -217,6 +217,9 @@ bool engine_next_effect(struct engine *engine, struct effect *effect);
 /** engine_effects_lost() - those that found no room, since the engine was made */
 uint64_t engine_effects_lost(const struct engine *engine);
 
+/* Shall what becomes of sessions be effects? At first it is. */
+void engine_watch_sessions(struct engine *engine, bool wanted);
+
 /* Shall mappings that come and go be effects, also where the configuration does not log them? */
 void engine_watch_mappings(struct engine *engine, bool wanted);
 

@@ -172,6 +172,35 @@ static void test_masquerade_and_back(void **state)
 	assert_int_equal(status_of(router).sessions.by_state[TIMEOUT_UDP_STREAM], 1);
 }
 
+/* Effects about sessions since the last call. */
+static unsigned int told_of_sessions(struct router *router)
+{
+	struct effect effect;
+	unsigned int told = 0;
+
+	while (engine_next_effect(router->engine, &effect))
+		told += effect.kind == EFFECT_SESSION_EVENT;
+	return told;
+}
+
+static void test_sessions_are_told_of_while_watched(void **state)
+{
+	struct router *router = *state;
+	struct tuple first = flow(PROTOCOL_UDP, "10.0.0.2", 4000, "203.0.113.9", 53), second = first, third = first;
+
+	second.source.port = be16_from_host(4001);
+	third.source.port = be16_from_host(4002);
+	assert_int_equal(route(router, LAN, WAN, &first, 0, false), REASON_NONE);
+	assert_int_equal(told_of_sessions(router), 1);
+	engine_watch_sessions(router->engine, false);
+	assert_int_equal(route(router, LAN, WAN, &second, 0, false), REASON_NONE);
+	assert_int_equal(told_of_sessions(router), 0);
+	engine_watch_sessions(router->engine, true);
+	assert_int_equal(route(router, LAN, WAN, &third, 0, false), REASON_NONE);
+	assert_int_equal(told_of_sessions(router), 1);
+	assert_int_equal(status_of(router).sessions.current, 3);
+}
+
 static void test_same_port_twice(void **state)
 {
 	struct router *router = *state;
@@ -434,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINE_TEST(test_masquerade_and_back),
+		ENGINE_TEST(test_sessions_are_told_of_while_watched),
 		ENGINE_TEST(test_same_port_twice),
 		ENGINE_TEST(test_mapping_is_endpoint_independent),
 		ENGINE_TEST(test_filtering_is_address_dependent),
