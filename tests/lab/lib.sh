@@ -14,7 +14,8 @@
 #	say TEXT                        the next step, in words
 #	show COMMAND...                 runs it and shows what it prints
 #	note TEXT                       what was seen
-#	check TEXT COMMAND...           must succeed, else the scenario has failed
+#	check TEXT COMMAND...           must succeed, else the scenario has failed; check_not: must fail
+#	finds NAME [SECONDS]            does `sluicectl diagnose` come to find that? for check
 #	moment failure TEXT             is it broken now? marked in the plot; so is
 #	moment cure TEXT
 #	lesson TEXT                     what an admin should take home
