@@ -195,3 +195,38 @@ now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 	# Nothing is done about it: a new TCP connection announces what it wants.
 	[[ $(status .mss.clamped) -eq 0 ]]
 }
+
+# A switch inside, before the client, that drops what is longer, as switches do: without a word.
+inside_narrow() {
+	inside client nft -f - <<-'RULES'
+	table netdev narrow {
+		chain arrive {
+			type filter hook ingress device "eth0" priority 0;
+			meta length > 1400 drop
+		}
+	}
+	RULES
+}
+
+# The last one: what it changes stays so.
+@test "repair: the sender is outside, and the narrow link that says nothing inside" {
+	path_gateway 'black-holes repair'
+	# The outside is as wide as it says.
+	ip -n "$NS-near" link set narrow mtu 1500
+	ip -n "$NS-far" link set narrow mtu 1500
+	# One packet is one packet: a switch has no large segments.
+	inside server ethtool -K eth0 tso off gso off 2>/dev/null
+	inside client ethtool -K eth0 gro off 2>/dev/null
+	inside_narrow
+	capture_start told server 'icmp[0] == 3 and icmp[1] == 4'
+	stop nginx-client
+	start sink client sh -c "nc -l -p 80 >$WORK/sunk-inside"
+	wait_for 3 eval "inside client ss -ltn | grep -q :80"
+	timeout 30 nsenter --net="/run/netns/$NS-server" -- nc -N 198.51.100.1 8080 <"$WORK/www/big"
+	wait_for 5 cmp "$WORK/www/big" "$WORK/sunk-inside"
+	[[ "$(holes)" == "10.0.0.10 1400 1401 repair" ]]
+	# It was told by the outside address, about what it had sent; and knows nothing of the inside.
+	[[ $(capture_count told "src 198.51.100.1") -ge 1 ]]
+	[[ $(capture_count told "$INTERNAL") -eq 0 ]]
+	inside server ip route get 198.51.100.1 | grep -q 'mtu 1400'
+}
