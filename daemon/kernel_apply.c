@@ -8,6 +8,9 @@
  * Kernels differ. Each message carries the feature that it needs; when the kernel
  * refuses such a message the batch is built again without that feature. There is
  * no probing: the answer to the real batch is the probe.
+ *
+ * A table has an owner only where it may outlive it (Linux 6.9): else the kernel would
+ * remove it with a killed daemon, and packets would leave untranslated. See kernel_guard.c.
  */
 #include "daemon/kernel_table.h"
 
@@ -37,8 +40,7 @@
 #endif
 
 static const char *const feature_loss[KERNEL_FEATURE_COUNT] = {
-	[KERNEL_FEATURE_PERSIST] = "the table does not outlive the process (Linux before 6.9)",
-	[KERNEL_FEATURE_OWNER] = "the table is not protected from others (Linux before 5.12)",
+	[KERNEL_FEATURE_OWNER] = "others can change the table (Linux before 6.9): it is put back when they do",
 	[KERNEL_FEATURE_NATIVE_QUEUE] = "no nft queue statement, using the xtables target instead",
 	[KERNEL_FEATURE_NOTRACK] = "no notrack statement: kernel connection tracking, if any, is not told",
 	[KERNEL_FEATURE_DEFRAG] = "no tproxy statement: fragments are not reassembled",
@@ -108,23 +110,15 @@ static void plan_delete(struct kernel_plan *plan)
 
 static void plan_table(struct kernel_plan *plan)
 {
-	enum kernel_feature needs = KERNEL_FEATURE_NONE;
-	uint32_t flags = 0;
-	struct nlmsghdr *message;
+	bool owned = !plan->lacks[KERNEL_FEATURE_OWNER];
+	struct nlmsghdr *message =
+	    kernel_batch_add(&plan->batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL,
+			     owned ? (uint8_t)KERNEL_FEATURE_OWNER : (uint8_t)KERNEL_FEATURE_NONE);
 
-	if (!plan->lacks[KERNEL_FEATURE_OWNER]) {
-		needs = KERNEL_FEATURE_OWNER;
-		flags = NFT_TABLE_F_OWNER;
-		if (!plan->lacks[KERNEL_FEATURE_PERSIST]) {
-			needs = KERNEL_FEATURE_PERSIST;
-			flags |= NFT_TABLE_F_PERSIST;
-		}
-	}
-	message = kernel_batch_add(&plan->batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, (uint8_t)needs);
 	if (!message)
 		return;
 	mnl_attr_put_strz(message, NFTA_TABLE_NAME, KERNEL_TABLE_NAME);
-	put_u32(message, NFTA_TABLE_FLAGS, flags);
+	put_u32(message, NFTA_TABLE_FLAGS, owned ? NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST : 0);
 	kernel_batch_end(&plan->batch, message);
 }
 
@@ -374,6 +368,40 @@ int kernel_table_set_links(struct kernel_table *table, const struct configuratio
 	kernel_sets_fini(&table->sets);
 	table->sets = sets;
 	return 0;
+}
+
+bool kernel_table_protected(const struct kernel_table *table)
+{
+	return !table->lacks[KERNEL_FEATURE_OWNER];
+}
+
+uint32_t kernel_table_port(const struct kernel_table *table)
+{
+	return mnl_socket_get_portid(table->socket);
+}
+
+bool kernel_table_present(struct kernel_table *table)
+{
+	char buffer[4096];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct nfgenmsg *netfilter = mnl_nlmsg_put_extra_header(message, sizeof(*netfilter));
+	ssize_t length;
+
+	message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+	message->nlmsg_flags = NLM_F_REQUEST;
+	message->nlmsg_seq = table->sequence++;
+	*netfilter = (struct nfgenmsg){ .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
+	mnl_attr_put_strz(message, NFTA_TABLE_NAME, KERNEL_TABLE_NAME);
+	if (mnl_socket_sendto(table->socket, message, message->nlmsg_len) < 0)
+		return true;
+	/* The kernel has answered by now. */
+	length = recv(mnl_socket_get_fd(table->socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+	return length < (ssize_t)sizeof(*message) || message->nlmsg_type != NLMSG_ERROR;
+}
+
+void kernel_table_forget(struct kernel_table *table)
+{
+	table->installed = false;
 }
 
 int kernel_table_remove(struct kernel_table *table)

@@ -9,15 +9,13 @@
 
 #include "daemon/kernel_batch.h"
 #include "daemon/kernel_sets.h"
-
-#define KERNEL_TABLE_NAME "sluice"
+#include "daemon/kernel_table.h"
 
 /* What a kernel may be without. Each message of a batch says which of them it needs. */
 enum kernel_feature {
 	KERNEL_FEATURE_NONE,	  /* a message that every kernel takes */
 	KERNEL_FEATURE_OLD_TABLE, /* something that a predecessor left behind */
-	KERNEL_FEATURE_PERSIST,
-	KERNEL_FEATURE_OWNER,
+	KERNEL_FEATURE_OWNER,	  /* and that the table outlives its owner */
 	KERNEL_FEATURE_NATIVE_QUEUE,
 	KERNEL_FEATURE_NOTRACK,
 	KERNEL_FEATURE_DEFRAG,

@@ -7,6 +7,8 @@
 
 #include "sluice/ruleset.h"
 
+#define KERNEL_TABLE_NAME "sluice"
+
 struct kernel_table;
 
 /** kernel_table_create() - Return: 0, or negative errno. Nothing is installed yet. */
@@ -32,6 +34,18 @@ int kernel_table_apply(struct kernel_table *table, const struct configuration *c
  */
 int kernel_table_set_links(struct kernel_table *table, const struct configuration *configuration,
 			   const struct link_table *links);
+
+/** kernel_table_protected() - whether the kernel keeps others from changing the table that was applied */
+bool kernel_table_protected(const struct kernel_table *table);
+
+/** kernel_table_port() - the netlink port by which the kernel's news name what we have changed ourselves */
+uint32_t kernel_table_port(const struct kernel_table *table);
+
+/** kernel_table_present() - ask the kernel whether it has the table, whosever it is; no answer counts as yes */
+bool kernel_table_present(struct kernel_table *table);
+
+/** kernel_table_forget() - somebody has changed it: the next kernel_table_apply() makes it anew, whole */
+void kernel_table_forget(struct kernel_table *table);
 
 /**
  * kernel_table_remove() - take the table out of the kernel, if it is ours

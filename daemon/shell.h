@@ -20,6 +20,7 @@ struct control;
 struct fastpath;
 struct inject;
 struct ipsec;
+struct kernel_guard;
 struct kernel_table;
 struct links;
 struct listeners;
@@ -34,6 +35,7 @@ struct state_file;
  * @fastpath: NULL: every packet takes the queue
  * @pins: where the fast path outlives the process; NULL: it does not
  * @renewing: routes of sessions that stayed in the fast path are still being asked for
+ * @guard: NULL: the kernel keeps others from the table
  * @installs: EFFECT_INSTALL that wait for a moment without packets in the queue
  * @state: NULL: sessions end with the process
  * @replaced: another process takes over: the kernel's table stays, and packets wait for it or drop
@@ -48,6 +50,7 @@ struct shell {
 	struct listeners *listeners;
 	struct routes *routes;
 	struct kernel_table *kernel_table;
+	struct kernel_guard *guard;
 	struct queues *queues;
 	struct inject *inject;
 	struct fastpath *fastpath;

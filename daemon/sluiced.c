@@ -20,6 +20,7 @@
 #include "daemon/files.h"
 #include "daemon/inject.h"
 #include "daemon/ipsec.h"
+#include "daemon/kernel_guard.h"
 #include "daemon/kernel_table.h"
 #include "daemon/lending.h"
 #include "daemon/links.h"
@@ -262,11 +263,9 @@ static int start_engine(struct shell *shell)
 	explicit_bzero(&secrets, sizeof(secrets));
 	if (error)
 		return error;
-	error = routes_create(&shell->routes);
-	if (error)
+	if ((error = routes_create(&shell->routes)))
 		return start_failed("routes", error);
-	error = listeners_create(&shell->listeners);
-	if (error)
+	if ((error = listeners_create(&shell->listeners)))
 		return start_failed("questions about sockets", error);
 	engine_set_oracle(shell->engine, &(struct oracle){ .context = shell, .route_interface = ask_route });
 	error = engine_apply(shell->engine, shell->configuration, now);
@@ -360,7 +359,7 @@ static int start_table(struct shell *shell)
 	error = kernel_table_apply(shell->kernel_table, shell->configuration, links_table(shell->links), &message);
 	if (error)
 		log_write(LOG_LEVEL_ERROR, "cannot start: %s", message);
-	return error;
+	return error ? error : kernel_guard_create(shell, &shell->guard);
 }
 
 /* The stages in which rights are given up: see sandbox.c. */
@@ -412,6 +411,7 @@ static void shell_stop(struct shell *shell)
 		errno = -error;
 		log_write(LOG_LEVEL_ERROR, "table inet sluice stays in the kernel: %m");
 	}
+	kernel_guard_destroy(shell->guard);
 	kernel_table_destroy(shell->kernel_table);
 	queues_destroy(shell->queues);
 	control_stop(shell->control);
