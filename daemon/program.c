@@ -92,18 +92,15 @@ static int attach_new(struct program *program, uint32_t interface)
 
 	if (program->attached == PROGRAM_INTERFACES)
 		return -ENOSPC;
-	if (!program->clsact) {
-		link = bpf_link_create(program_fd(program), (int)interface, (enum bpf_attach_type)ATTACH_TCX_INGRESS,
-				       NULL);
-		program->clsact = link == -EINVAL;
-	}
 	if (program->clsact) {
 		error = attach_clsact(program, interface, 0);
 		if (error)
 			return error;
-	} else if (link < 0) {
-		return link;
 	} else {
+		link = bpf_link_create(program_fd(program), (int)interface, (enum bpf_attach_type)ATTACH_TCX_INGRESS,
+				       NULL);
+		if (link < 0)
+			return link;
 		pin_link(program, interface, link);
 	}
 	program->attachments[program->attached++] = (struct program_attachment){ interface, link };
@@ -275,7 +272,6 @@ static void take_classifier(struct program *program, uint32_t interface)
 		detach_clsact(interface);
 		return;
 	}
-	program->clsact = true;
 	program->attachments[program->attached++] = (struct program_attachment){ interface, -1 };
 }
 
@@ -426,6 +422,9 @@ int program_create(const struct fastpath_options *options, struct program **prog
 		program_clear(options->pins, options->links);
 		error = begin(made);
 	}
+	/* No interface has the number 0: a kernel with tcx misses it, one without does not know what is meant. */
+	made->clsact =
+	    !error && bpf_link_create(program_fd(made), 0, (enum bpf_attach_type)ATTACH_TCX_INGRESS, NULL) == -EINVAL;
 	if (error) {
 		*message = error_text(error);
 		program_destroy(made, false);

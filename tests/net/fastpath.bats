@@ -230,13 +230,27 @@ of_session() { control -j sessions --sport "$1" | jq -r "$2"; }
 	[[ $(of_session 42008 .original.packets) == 50 ]]
 }
 
-@test "killed, it leaves no program behind" {
+# The programs of ours at the gateway's interfaces.
+programs() { in_gateway bpftool net show 2>/dev/null | grep sluice_fastpath; }
+
+@test "killed, it leaves no program behind, or under clsact one that the next daemon clears" {
+	local mode
 	restart
 	stream client 198.51.100.2 7 40 0.001 42007 >/dev/null
 	[[ $(status .fastpath.installed) == 1 ]]
+	mode=$(status .fastpath.mode)
 	stop sluiced KILL
-	run ! stream client 198.51.100.2 7 1 0 42007
-	[[ -z "$(in_gateway bpftool net show 2>/dev/null | grep sluice_fastpath)" ]]
+	if [[ $mode == tcx ]]; then
+		run ! stream client 198.51.100.2 7 1 0 42007
+		[[ -z "$(programs)" ]]
+		return
+	fi
+	# What is established goes on without a daemon; what is new does not.
+	stream client 198.51.100.2 7 1 0 42007
+	run ! stream client 198.51.100.2 7 1 0 42009
+	[[ -n "$(programs)" ]]
+	restart "fastpath off"
+	[[ -z "$(programs)" ]]
 }
 
 @test "RFC7857-10 two hosts' packets that may be fragmented are numbered from one counter, there too" {
