@@ -90,8 +90,9 @@ measure_processor() {
 	carried=$(transfer "$seconds" '.end.sum_received.bytes * 8 / 1e9' -b 1G)
 	busy=$(($(processor) - busy))
 	daemon=$(($(processor_daemon) - daemon))
-	value processor all "$(jq -n "$busy * 1000 / $ticks / ($carried + 1e-9)")"
-	! is_sluice || value processor daemon "$(jq -n "$daemon * 1000 / $ticks / ($carried + 1e-9)")"
+	[[ $carried != 0 ]] || return 1
+	value processor all "$(jq -n "$busy * 1000 / $ticks / $carried")"
+	! is_sluice || value processor daemon "$(jq -n "$daemon * 1000 / $ticks / $carried")"
 }
 
 # Connections of a page each, 32 at a time, closed after it.
