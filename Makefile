@@ -187,6 +187,13 @@ lab-%: deps
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood
 	@BUILD=$(BUILD) KEEP=$(KEEP) tests/lab/run $*
 
+# A Debian system in QEMU: some minutes, most of them for its disk, which the next run finds.
+vm: deps
+	-@tests/install-packages tests/packages-vm
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory deb >/dev/null
+	@BUILD=$(BUILD) tests/vm/run $(BUILD)/sluice_$(VERSION)_$(shell dpkg --print-architecture).deb | tests/tally
+
 # NET=1: the tests in namespaces too, with the sanitized daemon.
 STRICT   := -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan:
@@ -265,7 +272,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all unit lab lab-list lab-end net net-both check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
+.PHONY: all unit lab lab-list lab-end net net-both vm check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
 	install uninstall deb clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
