@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a session costs, by how many there are: opening it, a packet of it among all the
- * others, a lookup, and the end of all at once. The pure engine with real rules, on one core.
+ * others, a lookup, and the end of all at once. The pure engine with real rules, on one core; packets
+ * come in previewed batches, as the daemon takes them.
  *
  *	bench_table [CAPACITY [SIZE...]]
  *
@@ -158,14 +159,15 @@ static void fail(const struct bench *bench, const char *what, enum reason reason
 	exit(1);
 }
 
-static void send_packet(struct bench *bench, uint32_t i, bool back, const char *what)
+/* One packet of a batch that was previewed. */
+static void send_packet(struct bench *bench, uint32_t i, bool back, const struct engine_preview *preview,
+			uint8_t *bytes, const char *what)
 {
 	struct packet_meta meta = { .hook = HOOK_FORWARD, .iif = 2, .oif = 3, .checksum_verified = true };
 	size_t header = bench->shape == SHAPE_NAT6 ? 40 : 20;
 	struct engine_verdict verdict;
-	uint8_t bytes[64];
-	size_t length = build(bench, i, back, bytes);
 
+	meta.preview = preview;
 	if (back) {
 		meta.iif = 3;
 		meta.oif = 2;
@@ -175,7 +177,7 @@ static void send_packet(struct bench *bench, uint32_t i, bool back, const char *
 			meta.oif = 0;
 		}
 	}
-	verdict = engine_process(bench->engine, &meta, bytes, length, bench->now);
+	verdict = engine_process(bench->engine, &meta, bytes, preview->length, bench->now);
 	if (verdict.reason != REASON_NONE || !verdict.settled)
 		fail(bench, what, verdict.reason);
 	bench->now.ns += PACE_NS;
@@ -183,6 +185,24 @@ static void send_packet(struct bench *bench, uint32_t i, bool back, const char *
 		bench->external_host[i] = bytes[header == 40 ? 23 : 15];
 		memcpy(&bench->external_port[i], bytes + header, 2);
 	}
+}
+
+/* As the daemon takes them from the queue: the next @count packets of @sessions. */
+static void send_batch(struct bench *bench, const uint32_t *sessions, unsigned int count, bool back, const char *what)
+{
+	bool early = back && bench->shape != SHAPE_PLAIN;
+	struct engine_preview previews[ENGINE_PREVIEW];
+	uint8_t packets[ENGINE_PREVIEW][64];
+
+	for (unsigned int i = 0; i < count; i++)
+		previews[i] = (struct engine_preview){
+			.bytes = packets[i],
+			.length = (uint32_t)build(bench, sessions[i], back, packets[i]),
+			.hook = early ? HOOK_PREROUTING : HOOK_FORWARD,
+		};
+	engine_preview(bench->engine, previews, count);
+	for (unsigned int i = 0; i < count; i++)
+		send_packet(bench, sessions[i], back, &previews[i], packets[i], what);
 }
 
 static void forget_effects(struct bench *bench)
@@ -195,21 +215,28 @@ static void forget_effects(struct bench *bench)
 
 /* --------------------------------------------------------------- measurements */
 
+static void send_each(struct bench *bench, bool back, const char *what)
+{
+	uint32_t sessions[ENGINE_PREVIEW];
+	unsigned int count = 0;
+
+	for (uint32_t i = 0; i < bench->size; i++) {
+		sessions[count++] = i;
+		if (count < ENGINE_PREVIEW && i + 1 < bench->size)
+			continue;
+		send_batch(bench, sessions, count, back, what);
+		forget_effects(bench);
+		count = 0;
+	}
+}
+
 static double measure_open(struct bench *bench)
 {
 	uint64_t begin = clock_ns(), spent;
 
-	for (uint32_t i = 0; i < bench->size; i++) {
-		send_packet(bench, i, false, "open");
-		if (i % 64 == 63)
-			forget_effects(bench);
-	}
+	send_each(bench, false, "open");
 	spent = clock_ns() - begin;
-	for (uint32_t i = 0; i < bench->size; i++) {
-		send_packet(bench, i, true, "answer");
-		if (i % 64 == 63)
-			forget_effects(bench);
-	}
+	send_each(bench, true, "answer");
 	return (double)spent / bench->size;
 }
 
@@ -227,8 +254,13 @@ static double measure_packets(struct bench *bench, bool back)
 	(void)sink;
 	making = (clock_ns() - begin) * 4;
 	begin = clock_ns();
-	for (uint32_t n = 0; n < PACKETS; n++)
-		send_packet(bench, draw(bench, bench->size), back, "packet");
+	for (uint32_t n = 0; n < PACKETS; n += ENGINE_PREVIEW) {
+		uint32_t sessions[ENGINE_PREVIEW];
+
+		for (unsigned int i = 0; i < ENGINE_PREVIEW; i++)
+			sessions[i] = draw(bench, bench->size);
+		send_batch(bench, sessions, ENGINE_PREVIEW, back, "packet");
+	}
 	sending = clock_ns() - begin;
 	return ((double)sending - (double)making) / PACKETS;
 }
