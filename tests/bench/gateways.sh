@@ -167,11 +167,11 @@ sessions() {
 # installed: how many of them the fast path forwards.
 installed() { status .fastpath.installed; }
 
-# memory: bytes that the sessions there occupy and what holds them. Kernel: of its slab and what
-# hangs on each; sluice: the daemon's pages, and of its BPF maps what the kernel accounts for them.
+# memory: bytes that the sessions there occupy and what holds them. Kernel: its objects in use, since it keeps
+# the pages of those it has freed; sluice: the daemon's pages, and what the kernel accounts for its BPF maps.
 memory() {
 	case $GATEWAY in
-	kernel) awk '/^SUnreclaim:/ { print $2 * 1024 }' /proc/meminfo ;;
+	kernel) awk 'NR > 2 { sum += $2 * $4 } END { printf "%.0f\n", sum }' /proc/slabinfo ;;
 	fastpath | queue)
 		{
 			awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$(pid_of sluiced)/status"

@@ -155,14 +155,15 @@ measure_opened() {
 
 # hold SESSIONS: datagrams at random over that many established sessions; and what each occupies.
 hold() {
-	local size=$1 before pace best=0
+	local size=$1 before pace held best=0
 	[[ $GATEWAY != kernel ]] || ((size < $(sysctl -n net.netfilter.nf_conntrack_max))) || return 0
 	forget
 	before=$(memory)
 	establish "$size"
-	value held "$size" "$(sessions)"
+	held=$(sessions)
+	value held "$size" "$held"
 	[[ $GATEWAY != fastpath ]] || value installed "$size" "$(installed)"
-	((size < 100000)) || value memory "$size" $((($(memory) - before) / size))
+	((size < 100000 || held == 0)) || value memory "$size" $((($(memory) - before) / held))
 	for pace in $(paces $PACES); do
 		flood "$FLOOD_SOURCE" -r -- "$SHORT" "$pace" 18 "$size"
 		((PACE <= best)) || best=$PACE
