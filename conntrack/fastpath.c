@@ -18,6 +18,7 @@
  * list is not far behind its last packet, and its counters not far behind the truth.
  */
 #include "conntrack/engine_private.h"
+#include "conntrack/path_mtu.h"
 #include "sluice/fastpath.h"
 
 /*
@@ -115,6 +116,9 @@ bool engine_lend(struct engine *engine, struct session_handle handle, struct eng
 		return false;
 	describe_flow(engine, session, flow);
 	track_lend(session_protocol(session), &session->track, slot_of(engine, index));
+	/* Both have been heard: it is assured. */
+	for (unsigned int way = 0; way < 2; way++)
+		slot_of(engine, index)->side[way].used_ns = engine->now.ns;
 	__atomic_store_n(&slot_of(engine, index)->generation, session->generation, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	session->flags |= SESSION_LENT;
@@ -199,6 +203,31 @@ static bool is_stalled(struct engine *engine, uint32_t index)
 		sender->witnessed = acknowledged;
 	}
 	return stalled;
+}
+
+/*
+ * Datagrams that need a wide path go, and for long nothing has come back: nobody
+ * acknowledges them, so this is as much as a black hole shows here. Asked before the
+ * counters are taken.
+ */
+static bool is_unanswered(const struct engine *engine, uint32_t index)
+{
+	const struct session *session = table_session(&engine->table, index);
+	const struct fastpath_slot *slot = slot_of(engine, index);
+	const enum family family = address_family(&session->source.address);
+
+	for (unsigned int way = 0; session_protocol(session) == PROTOCOL_UDP && way < 2; way++) {
+		const struct fastpath_side *sender = &slot->side[way], *other = &slot->side[!way];
+		uint64_t packets = __atomic_load_n(&sender->packets, __ATOMIC_RELAXED);
+		uint64_t bytes = __atomic_load_n(&sender->bytes, __ATOMIC_RELAXED);
+		uint64_t sent = __atomic_load_n(&sender->used_ns, __ATOMIC_RELAXED);
+		uint64_t heard = __atomic_load_n(&other->used_ns, __ATOMIC_RELAXED);
+
+		if (packets && bytes / packets > path_mtu_least(family) && sent > heard &&
+		    sent - heard >= IDLE_MS * NS_PER_MS)
+			return true;
+	}
+	return false;
 }
 
 void fastpath_recall(struct engine *engine, uint32_t index)
@@ -294,13 +323,16 @@ void fastpath_sweep(struct engine *engine)
 		return;
 	for (; looked < SWEEP_BUDGET && looked < engine->table.untouched; looked++) {
 		uint32_t index = engine->swept++;
+		bool unanswered;
 
 		if (engine->swept >= engine->table.untouched)
 			engine->swept = 0;
 		if (index >= engine->table.untouched || !(table_session(&engine->table, index)->flags & SESSION_LENT))
 			continue;
+		unanswered = is_unanswered(engine, index);
 		fastpath_regain(engine, index);
-		if (table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS || is_stalled(engine, index))
+		if (unanswered || table_idle_ms(&engine->table, index, engine->now) >= IDLE_MS ||
+		    is_stalled(engine, index))
 			fastpath_recall(engine, index);
 	}
 }
