@@ -64,7 +64,7 @@ enum tcp_state {
 #define TCP_SIDE_SACK 0x08	/* it may send SACK blocks */
 #define TCP_SIDE_FIN 0x10	/* it sent FIN, and @end is behind it */
 #define TCP_SIDE_UNACKED 0x20	/* the other side owes an acknowledgement */
-#define TCP_SIDE_LENIENT 0x40	/* picked up in the middle: scale unknown, @end may lag behind */
+#define TCP_SIDE_LENIENT 0x40	/* picked up in the middle: scale perhaps unknown, @end may lag behind */
 #define TCP_SIDE_TIMESTAMP 0x80 /* in TIME_WAIT: @timestamp counts (RFC 6191) */
 
 /**

@@ -3,19 +3,22 @@
  * A TCP connection lent to the fast path: its numbers go into the shared slot, and
  * what was seen there comes back.
  *
- * Only an established connection with both sides known is lent: then nothing but the
+ * Only an established connection with both sides seen is lent: then nothing but the
  * numbers can change until a SYN, FIN or RST comes by, and those come to us. The
  * numbers only move forward, so both may learn at the same time.
  */
 #include "conntrack/track_protocol.h"
 #include "sluice/fastpath.h"
 
-/* Sides that have seen and acknowledged each other, from their SYNs on. */
+/*
+ * Sides that have seen and acknowledged each other. Where one was picked up in the middle, what the numbers do
+ * not admit comes up to us, who are lenient, and tell the fast path what we learn of it.
+ */
 static bool is_settled(const struct tcp_side *side)
 {
 	const uint8_t wanted = TCP_SIDE_SEEN | TCP_SIDE_ACKED;
 
-	return (side->flags & (wanted | TCP_SIDE_LENIENT | TCP_SIDE_FIN)) == wanted;
+	return (side->flags & (wanted | TCP_SIDE_FIN)) == wanted;
 }
 
 bool track_may_lend(uint8_t protocol, const union track *track)

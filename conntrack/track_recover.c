@@ -30,14 +30,21 @@ bool track_is_sound(uint8_t protocol, const union track *track, unsigned int lis
 
 void track_forget_numbers(uint8_t protocol, union track *track)
 {
-	enum tcp_state state = track->tcp.state;
+	const uint8_t agreed = TCP_SIDE_SCALE | TCP_SIDE_SACK;
+	struct track_tcp before = track->tcp;
 
-	if (protocol == PROTOCOL_TCP && state >= TCP_STATE_ESTABLISHED && state <= TCP_STATE_LAST_ACK)
-		track->tcp = (struct track_tcp){ .state = state & 15U };
+	if (protocol != PROTOCOL_TCP || before.state < TCP_STATE_ESTABLISHED || before.state > TCP_STATE_LAST_ACK)
+		return;
+	track->tcp = (struct track_tcp){ .state = before.state };
+	/* What the SYNs agreed on holds to the end. */
+	for (unsigned int i = 0; i < 2; i++) {
+		track->tcp.side[i].scale = before.side[i].scale;
+		track->tcp.side[i].flags = before.side[i].flags & agreed;
+	}
 }
 
 bool tcp_knows_nothing(const struct track_tcp *tcp)
 {
-	return !(tcp->side[0].flags | tcp->side[1].flags) && tcp->state >= TCP_STATE_ESTABLISHED &&
+	return !((tcp->side[0].flags | tcp->side[1].flags) & TCP_SIDE_SEEN) && tcp->state >= TCP_STATE_ESTABLISHED &&
 	       tcp->state <= TCP_STATE_LAST_ACK;
 }

@@ -216,22 +216,25 @@ void tcp_window_pick_up(struct track_tcp *tcp, enum direction direction, const s
 	struct tcp_side *receiver = &tcp->side[direction_opposite(direction)];
 	uint32_t window;
 
-	*tcp = (struct track_tcp){ .state = tcp->state };
-	sender->scale = SCALE_LIMIT;
+	/* Only after track_forget_numbers() is it known what the SYNs agreed on. */
+	if (!tcp_knows_nothing(tcp)) {
+		*tcp = (struct track_tcp){ .state = tcp->state };
+		sender->scale = receiver->scale = SCALE_LIMIT;
+		sender->flags = receiver->flags = TCP_SIDE_SACK;
+	}
 	window = offered_window(sender, segment);
 	sender->end = segment->end;
 	sender->maxend = segment->end;
 	sender->maxack = segment->acknowledgement;
-	sender->maxwin = window_units(window, SCALE_LIMIT);
-	sender->flags = TCP_SIDE_SEEN | TCP_SIDE_ACKED | TCP_SIDE_SACK | TCP_SIDE_LENIENT;
+	sender->maxwin = window_units(window, sender->scale);
+	sender->flags |= TCP_SIDE_SEEN | TCP_SIDE_ACKED | TCP_SIDE_LENIENT;
 	if (segment->flags & TCP_FIN)
 		sender->flags |= TCP_SIDE_FIN;
 	if (segment->length || segment->flags & TCP_FIN)
 		sender->flags |= TCP_SIDE_UNACKED;
-	receiver->scale = SCALE_LIMIT;
 	receiver->end = segment->acknowledgement;
 	receiver->maxend = segment->acknowledgement + window;
-	receiver->flags = TCP_SIDE_SACK | TCP_SIDE_LENIENT;
+	receiver->flags |= TCP_SIDE_LENIENT;
 }
 
 bool tcp_window_fin_acked(const struct track_tcp *tcp, enum direction direction)

@@ -415,7 +415,8 @@ static void test_adopted(void **state)
 	free(memory);
 }
 
-/* A session that the fast path forgot goes on in the queue, whatever its numbers are by now. */
+/* A session that the fast path forgot goes on in the queue, whatever its numbers are by now, and comes back from there.
+ */
 static void test_not_adopted(void **state)
 {
 	static struct world world;
@@ -426,7 +427,23 @@ static void test_not_adopted(void **state)
 	start_again(&world, memory, true);
 	assert_false(only_session(&world).fastpath);
 	pair.forth.sequence += 1u << 24;
+	pair.forth.payload = 1000;
 	judged(&world, &pair.forth);
+	for (unsigned int i = 0; i < 2 * OFFER; i++) {
+		pair.forth.sequence += 1000;
+		pair.back.acknowledgement = pair.forth.sequence;
+		judged(&world, &pair.forth);
+		judged(&world, &pair.back);
+	}
+	world_install(&world);
+	assert_int_equal(fake_fastpath_installed(&world.fake), 1);
+	assert_true(forwarded(&world, &pair.forth));
+	/* Something was sent while nobody looked: only now is it acknowledged, and the fast path learns of it. */
+	pair.back.acknowledgement += 5000;
+	assert_false(forwarded(&world, &pair.back));
+	judged(&world, &pair.back);
+	assert_true(only_session(&world).fastpath);
+	assert_true(forwarded(&world, &pair.back));
 	world_stop(&world);
 	free(memory);
 }
