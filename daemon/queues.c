@@ -21,6 +21,8 @@
 /* Batches in one turn of the loop: control requests wait for 512 packets at most. */
 #define BATCHES_PER_TURN 8
 #define RETRY_MS 5u
+/* Before the table is put in place: 32,768 packets of each queue, a tenth of a second's work. */
+#define DRAIN_TURNS 64
 
 /* One queue and its place among the others. */
 struct seat {
@@ -125,6 +127,16 @@ static int seats_open(struct queues *queues, uint16_t *number)
 	return 0;
 }
 
+/* When all are bound: a start that fails for one of them holds no packets. */
+static int seats_begin(struct queues *queues)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; !error && i < queues->options.count; i++)
+		error = queue_begin(&queues->seats[i].queue);
+	return error;
+}
+
 int queues_create(const struct queues_options *options, struct engine *engine, struct queues **queues, uint16_t *number,
 		  const char **message)
 {
@@ -144,6 +156,8 @@ int queues_create(const struct queues_options *options, struct engine *engine, s
 	made->seats = calloc(options->count, sizeof(*made->seats));
 	if (made->verdicts && made->seats)
 		error = seats_open(made, number);
+	if (!error)
+		error = seats_begin(made);
 cleanup:
 	if (error) {
 		queues_destroy(made);
@@ -291,12 +305,12 @@ static bool queues_work(struct queues *queues)
 	return true;
 }
 
-static void seat_ready(void *context, unsigned int events)
+/* One turn. False: nothing was there, or no verdict is taken just now. */
+static bool seat_serve(struct seat *seat)
 {
-	struct seat *seat = context;
 	struct queues *queues = seat->queues;
+	bool any = false;
 
-	(void)events;
 	verdicts_begin(queues->verdicts, queue_fd(&seat->queue), seat->queue.number, seat->queue.send_buffer);
 	for (unsigned int batch = 0; batch < BATCHES_PER_TURN; batch++) {
 		int received = queue_receive(&seat->queue, &queues->batch);
@@ -304,12 +318,22 @@ static void seat_ready(void *context, unsigned int events)
 		if (received <= 0) {
 			if (received < 0)
 				queues_complain(queues, "cannot receive", received);
-			return;
+			return any;
 		}
+		any = true;
 		queues_read(queues);
-		if (!queues_work(queues) || queues->batch.received < queues->batch.asked)
-			return;
+		if (!queues_work(queues))
+			return false;
+		if (queues->batch.received < queues->batch.asked)
+			break;
 	}
+	return any;
+}
+
+static void seat_ready(void *context, unsigned int events)
+{
+	(void)events;
+	seat_serve(context);
 }
 
 static void queues_retry(void *context)
@@ -331,9 +355,16 @@ int queues_start(struct queues *queues, struct loop *loop)
 		struct seat *seat = &queues->seats[i];
 
 		seat->watch = loop_watch_create(loop, queue_fd(&seat->queue), LOOP_READ, seat_ready, seat);
-		error = seat->watch ? queue_begin(&seat->queue) : -ENOMEM;
+		error = seat->watch ? 0 : -ENOMEM;
 	}
 	return error;
+}
+
+void queues_drain(struct queues *queues)
+{
+	for (unsigned int i = 0; i < queues->options.count; i++)
+		for (unsigned int turn = 0; turn < DRAIN_TURNS && seat_serve(&queues->seats[i]); turn++)
+			;
 }
 
 /* --------------------------------------------------------------- statistics */

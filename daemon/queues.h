@@ -30,7 +30,7 @@ struct queues_options {
 };
 
 /**
- * queues_create() - bind the queues; nothing comes before queues_start()
+ * queues_create() - bind the queues; packets wait in the kernel from now on
  * @queues: receives them
  * @number: receives which of them could not be bound
  * @message: receives why it failed, a static text
@@ -41,8 +41,15 @@ struct queues_options {
 int queues_create(const struct queues_options *options, struct engine *engine, struct queues **queues, uint16_t *number,
 		  const char **message);
 
-/** queues_start() - begin to take packets, from @loop */
+/** queues_start() - begin to take what waits, from @loop */
 int queues_start(struct queues *queues, struct loop *loop);
+
+/**
+ * queues_drain() - judge what has waited so far, and what comes of it in later hooks
+ *
+ * When the kernel's table is replaced, the kernel drops what waits in the queues.
+ */
+void queues_drain(struct queues *queues);
 
 /** queues_destroy() - drop what still waits in the kernel and let the queues go */
 void queues_destroy(struct queues *queues);

@@ -271,8 +271,36 @@ static int start_engine(struct shell *shell)
 	error = engine_apply(shell->engine, shell->configuration, now);
 	if (!error)
 		error = engine_set_links(shell->engine, links_table(shell->links), now);
-	if (error)
-		return start_failed("rules", error);
+	return error ? start_failed("rules", error) : 0;
+}
+
+/* From here on the packets that the table of an earlier process sends us wait, and are not lost: see start_table(). */
+static int start_queues(struct shell *shell, bool gso)
+{
+	const struct settings *settings = &shell->configuration->settings;
+	const struct queues_options options = {
+		.first = settings->queue,
+		.count = 1,
+		.length = settings->queue_length,
+		.mark = settings->mark,
+		.gso = gso,
+		.batch_done = shell_batch_done,
+		.context = shell,
+	};
+	const char *message;
+	uint16_t number;
+	int error = queues_create(&options, shell->engine, &shell->queues, &number, &message);
+
+	if (!error)
+		return 0;
+	log_write(LOG_LEVEL_ERROR, "cannot start: queue %u: %s", number, message);
+	return error;
+}
+
+static int start_recovery(struct shell *shell)
+{
+	int error;
+
 	lending_start(shell);
 	error = survival_recover(shell);
 	if (!error)
@@ -319,36 +347,19 @@ static int start_control(struct shell *shell)
 	return error;
 }
 
-static int start_packets(struct shell *shell, bool gso)
+static int start_packets(struct shell *shell)
 {
-	const struct settings *settings = &shell->configuration->settings;
-	const struct queues_options options = {
-		.first = settings->queue,
-		.count = 1,
-		.length = settings->queue_length,
-		.mark = settings->mark,
-		.gso = gso,
-		.batch_done = shell_batch_done,
-		.context = shell,
-	};
-	const char *message;
-	uint16_t number;
 	int error;
 
 	processor_stay();
-	error = inject_create(settings->mark, &shell->inject);
+	error = inject_create(shell->configuration->settings.mark, &shell->inject);
 	if (error)
 		return start_failed("raw sockets", error);
-	error = queues_create(&options, shell->engine, &shell->queues, &number, &message);
-	if (error) {
-		log_write(LOG_LEVEL_ERROR, "cannot start: queue %u: %s", number, message);
-		return error;
-	}
 	error = kernel_table_create(&shell->kernel_table);
 	return error ? start_failed("netfilter", error) : 0;
 }
 
-/* From here on packets come by. */
+/* From here on packets are judged. */
 static int start_table(struct shell *shell)
 {
 	const char *message;
@@ -356,6 +367,7 @@ static int start_table(struct shell *shell)
 
 	if (error)
 		return start_failed("queue", error);
+	queues_drain(shell->queues);
 	error = kernel_table_apply(shell->kernel_table, shell->configuration, links_table(shell->links), &message);
 	if (error)
 		log_write(LOG_LEVEL_ERROR, "cannot start: %s", message);
@@ -386,8 +398,9 @@ static int shell_start(struct shell *shell, const struct options *options)
 		return -EPERM;
 	}
 	if ((error = start_loop(shell)) || (error = start_engine(shell)) ||
-	    (error = start_packets(shell, !options->no_gso)) || (error = start_control(shell)) ||
-	    (error = start_unprivileged()) || (error = start_table(shell)))
+	    (error = start_queues(shell, !options->no_gso)) || (error = start_recovery(shell)) ||
+	    (error = start_packets(shell)) || (error = start_control(shell)) || (error = start_unprivileged()) ||
+	    (error = start_table(shell)))
 		return error;
 	if (access(shell->config_path, R_OK) < 0)
 		log_write(LOG_LEVEL_WARNING, "reloads will fail: the daemon's user cannot read %s: %m",
