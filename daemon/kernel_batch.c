@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
@@ -33,6 +34,8 @@ static bool batch_grow(struct kernel_batch *batch)
 
 		if (!bytes)
 			return false;
+		/* What is left between attributes goes to the kernel too. */
+		memset(bytes + batch->size, 0, size - batch->size);
 		batch->bytes = bytes;
 		batch->size = size;
 	}

@@ -105,7 +105,7 @@ int queue_open(struct queue *queue, uint16_t number, uint32_t length, bool gso)
 
 int queue_begin(struct queue *queue)
 {
-	char buffer[256];
+	char buffer[256] = { 0 };
 	struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue->number);
 
 	/*

@@ -262,10 +262,7 @@ static struct verdict_message queues_judge(struct queues *queues, struct queue_p
 		mark |= own;
 	message.has_mark = decided.mark_changed || decided.settled;
 	message.mark = message.has_mark ? mark : 0;
-	if (decided.rewritten && packet->meta.truncated) {
-		/* Going back it would lose its tail, going on it would leave untranslated. */
-		message = (struct verdict_message){ .id = packet->id, .verdict = VERDICT_DROP };
-	} else if (decided.rewritten) {
+	if (decided.rewritten) {
 		message.payload = packet->bytes;
 		message.length = decided.length;
 	}

@@ -109,6 +109,7 @@ static void payload_append(struct verdicts *verdicts, const struct verdict_messa
 	struct nlattr *attribute = text_append(verdicts, sizeof(*attribute));
 	size_t aligned = NLA_ALIGN(message->length);
 
+	memset(message->payload + message->length, 0, aligned - message->length);
 	attribute->nla_type = NFQA_PAYLOAD;
 	attribute->nla_len = (uint16_t)(sizeof(*attribute) + message->length);
 	if (message->length <= COPY_LIMIT) {
@@ -116,7 +117,7 @@ static void payload_append(struct verdicts *verdicts, const struct verdict_messa
 		return;
 	}
 	verdicts->vector[verdicts->vector_count++] = (struct iovec){
-		.iov_base = (void *)(uintptr_t)message->payload,
+		.iov_base = message->payload,
 		.iov_len = aligned,
 	};
 	verdicts->bytes += aligned;

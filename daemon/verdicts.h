@@ -16,15 +16,15 @@ struct verdicts;
  * struct verdict_message - what becomes of one packet
  * @id: the packet's number as the kernel wrote it
  * @has_mark: set the packet's mark to @mark
- * @payload: NULL, or the new packet: readable, up to the next multiple of four
- *	bytes, until the batch is sent
+ * @payload: NULL, or the new packet, until the batch is sent; what stands behind it,
+ *	up to the next multiple of four bytes, is overwritten
  */
 struct verdict_message {
 	struct be32 id;
 	enum verdict verdict;
 	bool has_mark;
 	uint32_t mark;
-	const uint8_t *payload;
+	uint8_t *payload;
 	uint32_t length;
 };
 

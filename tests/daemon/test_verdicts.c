@@ -127,7 +127,7 @@ static void expect(const struct fate *fate, const struct verdict_message *messag
 	assert_memory_equal(fate->payload, message->payload, message->length);
 }
 
-static struct verdict_message random_message(uint32_t id, const uint8_t *bytes, unsigned int *seed)
+static struct verdict_message random_message(uint32_t id, uint8_t *bytes, unsigned int *seed)
 {
 	static const uint32_t lengths[] = { 28, 61, 509, 511, 512, 513, 1500, 65535 - 4 };
 	struct verdict_message message = { .id = be32_from_host(id) };
@@ -139,8 +139,11 @@ static struct verdict_message random_message(uint32_t id, const uint8_t *bytes, 
 		message.mark = kind % 2 ? 5 : 0x40000000;
 	}
 	if (kind >= 6) {
-		message.payload = bytes + 4 * (rand_r(seed) % 16);
-		message.length = lengths[rand_r(seed) % 8];
+		int which = rand_r(seed) % 8;
+
+		/* What stands behind a payload is overwritten: one place for each length. */
+		message.payload = bytes + which * 65536;
+		message.length = lengths[which];
 	}
 	return message;
 }
@@ -151,7 +154,7 @@ static void test_random_batches(void **state)
 	unsigned int seed = given ? (unsigned int)strtoul(given, NULL, 0) : (unsigned int)time(NULL);
 	static struct verdict_message messages[PACKETS];
 	static struct fate fates[PACKETS];
-	static uint8_t bytes[65536 + 256];
+	static uint8_t bytes[8 * 65536];
 
 	(void)state;
 	printf("# seed %u\n", seed);
