@@ -175,6 +175,25 @@ bench: deps
 	@$(MAKE) --no-print-directory -j2 all $(addprefix $(BUILD)/tests/bench/,$(BENCH))
 	@BUILD=$(BUILD) tests/bench/run
 
+# The daemon as it is, and what looks into its engine now and then.
+$(BUILD)/tests/soak/sluiced: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/soak/checked_tick.o \
+		$(filter $(BUILD)/tests/model/invariants%,$(MODEL_OBJ)) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -Wl,--wrap=engine_tick -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/tests/soak/unfiltered: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/soak/unfiltered.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -Wl,--wrap=sandbox_enter -o $@ $^ $(PKG_LIBS)
+
+# SECONDS=n SEED=n: mixed traffic while all kinds of things happen; nothing may be left. See tests/soak/run.
+SECONDS ?= 300
+soak: deps
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/soak/sluiced
+	@BUILD=$(BUILD) tests/soak/run $(SECONDS)
+
+# The daemon in memcheck, with some of that.
+valgrind: deps
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/soak/unfiltered
+	@BUILD=$(BUILD) tests/soak/valgrind
+
 # lab-list names the scenarios; with KEEP=1 one stays up until lab-end.
 lab: deps
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood
@@ -194,11 +213,15 @@ vm: deps
 	@$(MAKE) --no-print-directory deb >/dev/null
 	@BUILD=$(BUILD) tests/vm/run $(BUILD)/sluice_$(VERSION)_$(shell dpkg --print-architecture).deb | tests/tally
 
-# NET=1: the tests in namespaces too, with the sanitized daemon.
+# asan-net: the tests in namespaces, with the sanitized daemon.
 STRICT   := -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZED = $(MAKE) --no-print-directory BUILD=$(BUILD)/asan HARDEN= CFLAGS='-O1 -g' SANITIZE='-fsanitize=address,undefined $(STRICT)'
 asan:
-	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory BUILD=$(BUILD)/asan HARDEN= CFLAGS='-O1 -g' \
-		SANITIZE='-fsanitize=address,undefined $(STRICT)' unit $(if $(NET),net)
+	@UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED) unit
+
+asan-net:
+	@$(SANITIZED) all
+	@BUILD=$(BUILD)/asan tests/run-sanitized $(TESTS) | tests/tally
 
 FUZZ_SECONDS ?= 60
 # Of libFuzzer: its own accounts of rare features would take a third of the time.
@@ -215,15 +238,15 @@ fuzz-run: $(FUZZ_BIN)
 			-artifact_prefix=$$corpus- $$corpus $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); \
 	done
 
-tidy: $(if $(GRAMMAR),$(BUILD)/rules/grammar.tab.h)
+tidy: $(if $(GRAMMAR),$(BUILD)/rules/grammar.tab.h) $(if $(filter 0,$(FASTPATH)),,$(BUILD)/daemon/fastpath/fastpath.skel.h)
 	@printf '%s\n' $(PURE_SRC) $(SHELL_SRC) | xargs -P 2 -I@ clang-tidy --quiet --warnings-as-errors='*' @ -- \
-		-std=c11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -I. -I$(BUILD)/rules $(PKG_CFLAGS) \
+		-std=c11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -I. -I$(BUILD) -I$(BUILD)/rules $(PKG_CFLAGS) \
 		2>&1 | { ! grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -header-filter'; }
 
 cppcheck:
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		--suppress=missingIncludeSystem -Iinclude -I. -D_GNU_SOURCE -DSLUICE_VERSION='""' \
-		-D'json_object_foreach(object,key,value)=for ((key) = "", (value) = (object); (value);)' $(PURE_SRC) $(SHELL_SRC)
+	cppcheck -j2 --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--library=tests/cppcheck.cfg --suppress=missingIncludeSystem -Iinclude -I. -D_GNU_SOURCE \
+		-DSLUICE_VERSION='""' $(PURE_SRC) $(SHELL_SRC)
 
 format:
 	clang-format -i $(FORMATTED)
@@ -272,7 +295,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all unit lab lab-list lab-end net net-both vm check check-built demo bench asan fuzz fuzz-run tidy cppcheck format format-check deps \
-	install uninstall deb clean FORCE
+.PHONY: all unit lab lab-list lab-end net net-both vm check check-built demo bench soak valgrind asan asan-net fuzz fuzz-run tidy \
+	cppcheck format format-check deps install uninstall deb clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
