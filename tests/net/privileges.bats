@@ -105,5 +105,5 @@ capabilities() {
 		sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
 	echo "exposure $score"
 	[[ -n "$score" ]]
-	awk -v s="$score" 'BEGIN { exit !(s <= 2.8) }'
+	awk -v s="$score" 'BEGIN { exit !(s <= 2.9) }'
 }

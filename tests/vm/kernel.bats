@@ -60,3 +60,15 @@ teardown() {
 	ip addr del 198.51.100.9/24 dev wan
 	[[ "$(journalctl -o cat "_PID=$(main_pid)" | grep -c 'another process has changed table inet sluice: put back')" -eq 2 ]]
 }
+
+@test "killed while the fast path carries a transfer: the next daemon takes that over" {
+	carried() { [[ "$(status .fastpath.installed)" -ge 1 ]]; }
+	transfer_start
+	wait_for 60 carried
+	kill -KILL "$(main_pid)"
+	transfer_goes_on
+	wait_for 60 serves
+	carried
+	journalctl -o cat "_PID=$(main_pid)" | grep 'sessions went on in the kernel'
+	transfer_arrives
+}

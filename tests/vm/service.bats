@@ -34,7 +34,7 @@ teardown() {
 	score=$(systemd-analyze security --no-pager sluice | sed -n 's/.*Overall exposure level[^:]*: \([0-9.]*\) .*/\1/p')
 	echo "# exposure $score" >&3
 	[[ -n "$score" ]]
-	awk -v score="$score" 'BEGIN { exit !(score <= 2.8) }'
+	awk -v score="$score" 'BEGIN { exit !(score <= 2.9) }'
 }
 
 @test "systemctl reload: a changed file is in force" {
