@@ -23,6 +23,7 @@
 struct generate_order order;
 __u64 sent;
 __u32 done;
+static __u64 start_ns;
 static __u64 state = 88172645463325252ull;
 
 /* xorshift64: the same flows in each run. */
@@ -52,11 +53,14 @@ static __always_inline int is_due(void)
 {
 	__u64 now = bpf_ktime_get_ns();
 
-	if (sent >= order.count || now >= order.end_ns) {
+	if (!start_ns)
+		start_ns = now;
+	now -= start_ns;
+	if (sent >= order.count || now >= order.duration_ns) {
 		done = 1;
 		return 0;
 	}
-	return !order.rate || sent * NS_PER_S <= (now - order.start_ns) * order.rate;
+	return !order.rate || sent * NS_PER_S <= now * order.rate;
 }
 
 static __always_inline void write_source(__u8 *frame, const struct generate_size *size)

@@ -55,8 +55,7 @@ static void order_fill(struct generate_order *to, const struct order *order)
 	to->flows = order->flows;
 	to->rate = order->rate;
 	to->count = order->count;
-	to->start_ns = order_now_ns();
-	to->end_ns = to->start_ns + (uint64_t)(order->seconds * 1e9);
+	to->duration_ns = (uint64_t)(order->seconds * 1e9);
 }
 
 static uint64_t generate(void *context, const struct order *order)

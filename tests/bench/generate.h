@@ -26,7 +26,7 @@ struct generate_size {
  * struct generate_order - see struct order
  * @longest: bytes of the frames that the kernel is handed
  * @hosts: with them each host in turn sends from the first port, else each port of the first host
- * @start_ns, @end_ns: CLOCK_MONOTONIC
+ * @duration_ns: from the first frame on
  */
 struct generate_order {
 	__u32 interface, sizes, longest;
@@ -34,7 +34,7 @@ struct generate_order {
 	__u32 ports, hosts;
 	__u32 random;
 	__u64 flows, rate, count;
-	__u64 start_ns, end_ns;
+	__u64 duration_ns;
 	struct generate_size size[GENERATE_SIZES];
 };
 

@@ -75,7 +75,7 @@ measure_bulk() {
 		for way in up down; do
 			[[ $way == up ]] && reverse=() || reverse=(-R)
 			value bulk "$streams $way" \
-				"$(transfer "$EACH" '.end.sum_received.bits_per_second | floor' -O 0.3 -P "$streams" "${reverse[@]}")"
+				"$(transfer "$EACH" '.end.sum_received.bits_per_second // empty | floor' -O 0.3 -P "$streams" "${reverse[@]}")"
 		done
 	done
 }
@@ -87,7 +87,7 @@ measure_processor() {
 	ticks=$(getconf CLK_TCK)
 	busy=$(processor)
 	daemon=$(processor_daemon)
-	carried=$(transfer "$seconds" '.end.sum_received.bytes * 8 / 1e9' -b 1G)
+	carried=$(transfer "$seconds" '.end.sum_received.bytes // empty | . * 8 / 1e9' -b 1G)
 	busy=$(($(processor) - busy))
 	daemon=$(($(processor_daemon) - daemon))
 	[[ $carried != 0 ]] || return 1
