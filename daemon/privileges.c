@@ -69,11 +69,11 @@ static void take_directories(const char *variable, const struct passwd *user)
 	free(copy);
 }
 
-int privileges_drop(void)
+int privileges_drop(bool bpf)
 {
 	const struct passwd *user = geteuid() == 0 ? getpwnam(USER_NAME) : NULL;
 	/* For the elements of the fast path's maps. */
-	bool has_bpf = capng_have_capability(CAPNG_PERMITTED, CAP_BPF);
+	bool has_bpf = bpf && capng_have_capability(CAPNG_PERMITTED, CAP_BPF);
 	int result;
 
 	capng_clear(CAPNG_SELECT_BOTH);

@@ -28,11 +28,12 @@ int privileges_hand_over(int fd);
 
 /**
  * privileges_drop() - become the user `sluice`, keeping only those two capabilities
+ * @bpf: and CAP_BPF, where it is there
  *
  * Root without such a user stays root, with these two capabilities. In every case
  * no program that is ever executed can gain any.
  * Return: 0, or negative errno: then the process must end.
  */
-int privileges_drop(void);
+int privileges_drop(bool bpf);
 
 #endif

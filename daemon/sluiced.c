@@ -375,9 +375,9 @@ static int start_table(struct shell *shell)
 }
 
 /* The stages in which rights are given up: see sandbox.c. */
-static int start_unprivileged(void)
+static int start_unprivileged(const struct shell *shell)
 {
-	int error = privileges_drop();
+	int error = privileges_drop(shell->fastpath);
 
 	if (error)
 		return start_failed("giving up privileges", error);
@@ -399,7 +399,7 @@ static int shell_start(struct shell *shell, const struct options *options)
 	}
 	if ((error = start_loop(shell)) || (error = start_engine(shell)) ||
 	    (error = start_queues(shell, !options->no_gso)) || (error = start_recovery(shell)) ||
-	    (error = start_packets(shell)) || (error = start_control(shell)) || (error = start_unprivileged()) ||
+	    (error = start_packets(shell)) || (error = start_control(shell)) || (error = start_unprivileged(shell)) ||
 	    (error = start_table(shell)))
 		return error;
 	if (access(shell->config_path, R_OK) < 0)

@@ -81,7 +81,7 @@ stream_start() {
 	cat >"$WORK/stream.py" <<-'PYTHON'
 	import socket, sys, time
 	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-	s.settimeout(0.5)
+	s.settimeout(3)
 	s.bind(('', int(sys.argv[1])))
 	answers = 0
 	while answers < int(sys.argv[2]):
