@@ -109,8 +109,13 @@ $(FASTPATH_BIN): $(FASTPATH_OBJ)
 $(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
+# What of the daemon reads from outside.
+FUZZ_SHELL := $(patsubst %,$(BUILD)/tests/fuzz/fuzz_%,capture request)
+$(FUZZ_SHELL): $(BUILD)/libdaemon.a
+$(FUZZ_SHELL): private FUZZ_LIBS = $(PKG_LIBS)
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %/libdaemon.a,$^) $(filter %/libsluice.a,$^) \
+		$(FUZZ_LIBS)
 
 $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/generate: $(BUILD)/tests/bench/order.o
 $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/delay $(BUILD)/tests/bench/synflood: %: %.o
@@ -234,7 +239,8 @@ fuzz-run: $(FUZZ_BIN)
 	@set -e; for target in $^; do \
 		name=$${target##*/fuzz_}; corpus=$(BUILD)/corpus/$$name; mkdir -p $$corpus; \
 		echo "== $$name, $(FUZZ_SECONDS) s"; \
-		$$target $(FUZZ_OPTIONS) -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+		quiet=; test $$name != capture || quiet=-close_fd_mask=2; \
+		$$target $(FUZZ_OPTIONS) $$quiet -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 			-artifact_prefix=$$corpus- $$corpus $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); \
 	done
 

@@ -21,8 +21,8 @@
 
 #define TICK_NS (100 * NS_PER_MS)
 #define TICK_BUDGET 4096u
-/* A day of ticks; a longer silence has longer ticks. */
-#define TICKS_LIMIT 864000u
+/* An hour of ticks; a longer silence has longer ticks. */
+#define TICKS_LIMIT 36000u
 /* The engine's clock at the first packet: a time of 0 would be an edge that no machine meets. */
 #define EPOCH_NS (1000 * NS_PER_S)
 #define PACKET_LIMIT 65576 /* 65535 bytes of payload behind an IPv6 header, and more than any IPv4 packet */
