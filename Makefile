@@ -149,7 +149,7 @@ unit: $(UNIT_BIN) $(SHELL_BIN)
 	@tests/scorecard part=1 out=$(BUILD)/scorecard.md tests/requirements $(BUILD)/tests/unit.tap
 
 # What established traffic meets, once more with every packet in the queue.
-IN_QUEUE := bulk dnat forward lifecycle
+IN_QUEUE := bulk dnat fastpath_links forward hairpin lifecycle privileges
 
 net: all
 	@BUILD=$(BUILD) tests/run-net $(TESTS) | tests/tally
