@@ -228,7 +228,7 @@ static bool is_same_program(const struct program *program)
 
 static bool has_digest(const struct program *program, uint64_t digest)
 {
-	uint64_t found;
+	uint64_t found = 0;
 
 	return bpf_map_lookup_elem(bpf_map__fd(program->skeleton->maps.head), &(uint32_t){ 0 }, &found) == 0 &&
 	       found == digest;
