@@ -44,6 +44,7 @@ static const char *const feature_loss[KERNEL_FEATURE_COUNT] = {
 	[KERNEL_FEATURE_NATIVE_QUEUE] = "no nft queue statement, using the xtables target instead",
 	[KERNEL_FEATURE_NOTRACK] = "no notrack statement: kernel connection tracking, if any, is not told",
 	[KERNEL_FEATURE_DEFRAG] = "no tproxy statement: fragments are not reassembled",
+	[KERNEL_FEATURE_HASH] = "no jhash expression: all sources share one queue",
 };
 
 struct kernel_table {
@@ -60,6 +61,7 @@ enum step {
 	STEP_CREATE = 2, /* table, sets and chains */
 	STEP_SETS = 4,
 	STEP_RULES = 8,
+	STEP_SCATTER = 16, /* the rules of one chain, where STEP_RULES has been */
 };
 
 static const struct chain {
@@ -70,6 +72,7 @@ static const struct chain {
 } chains[] = {
 	{ "take", NULL, 0, 0 },
 	{ "defrag", NULL, 0, 0 },
+	{ KERNEL_SOURCE_CHAIN, NULL, 0, 0 },
 	{ "prerouting", "filter", NF_INET_PRE_ROUTING, PRIORITY_RAW },
 	{ "output-raw", "filter", NF_INET_LOCAL_OUT, PRIORITY_RAW },
 	{ "input", "filter", NF_INET_LOCAL_IN, PRIORITY_FILTER },
@@ -158,14 +161,14 @@ static void plan_chain(struct kernel_plan *plan, const struct chain *chain)
 }
 
 /* Every rule of @chain. */
-static void plan_flush_chain(struct kernel_plan *plan, const struct chain *chain)
+static void plan_flush_chain(struct kernel_plan *plan, const char *chain)
 {
 	struct nlmsghdr *message = kernel_batch_add(&plan->batch, NFT_MSG_DELRULE, 0, KERNEL_FEATURE_OLD_TABLE);
 
 	if (!message)
 		return;
 	mnl_attr_put_strz(message, NFTA_RULE_TABLE, KERNEL_TABLE_NAME);
-	mnl_attr_put_strz(message, NFTA_RULE_CHAIN, chain->name);
+	mnl_attr_put_strz(message, NFTA_RULE_CHAIN, chain);
 	kernel_batch_end(&plan->batch, message);
 }
 
@@ -224,6 +227,7 @@ static void plan_elements(struct kernel_plan *plan, enum kernel_set set)
 
 static void plan_build(struct kernel_plan *plan, unsigned int steps)
 {
+	char name[KERNEL_QUEUE_CHAIN_SIZE];
 	bool fresh = steps & STEP_CREATE;
 
 	if (steps & STEP_DELETE && !plan->lacks[KERNEL_FEATURE_OLD_TABLE])
@@ -241,10 +245,22 @@ static void plan_build(struct kernel_plan *plan, unsigned int steps)
 		if (fresh)
 			plan_chain(plan, &chains[i]);
 		else
-			plan_flush_chain(plan, &chains[i]);
+			plan_flush_chain(plan, chains[i].name);
 	}
+	for (unsigned int i = 0; i < SETTINGS_QUEUES_BY_SOURCE && steps & STEP_RULES; i++) {
+		if (fresh)
+			plan_chain(plan, &(struct chain){ .name = kernel_queue_chain(i, name) });
+		else
+			plan_flush_chain(plan, kernel_queue_chain(i, name));
+	}
+	if (steps & STEP_RULES && fresh)
+		kernel_plan_map(plan);
 	if (steps & STEP_RULES)
 		kernel_plan_rules(plan);
+	if (steps & STEP_SCATTER) {
+		plan_flush_chain(plan, KERNEL_SOURCE_CHAIN);
+		kernel_plan_source(plan);
+	}
 }
 
 static int table_try(struct kernel_table *table, unsigned int steps, const struct configuration *configuration,
@@ -402,6 +418,13 @@ bool kernel_table_present(struct kernel_table *table)
 void kernel_table_forget(struct kernel_table *table)
 {
 	table->installed = false;
+}
+
+int kernel_table_scatter(struct kernel_table *table, const struct configuration *configuration)
+{
+	if (!table->installed || table->lacks[KERNEL_FEATURE_HASH])
+		return 0;
+	return table_commit(table, STEP_SCATTER, configuration, NULL);
 }
 
 int kernel_table_remove(struct kernel_table *table)

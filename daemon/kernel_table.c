@@ -9,12 +9,21 @@
  *               in an earlier hook, or we sent it ourselves. Of the loopback only
  *               what the kernel says to itself about a packet that we translated:
  *               it had our external address by then, and means a host inside
+ *   source      where all of them end: which of the queues? Those share the packets by a hash
+ *               of the source, an IPv6 source being its /64, so that who sends more than the
+ *               daemon can judge fills a queue of his own (queues.c says the rest). The kernel
+ *               draws the hash's seed whenever the rule is made: nobody can choose a queue.
+ *               A map leads from the hash to a chain for each queue. The native statement
+ *               could take the number from a register, but the xtables target cannot, and its
+ *               own balancing hashes both addresses: a flood to many destinations would reach
+ *               every queue. So both kinds of kernel get the same chains.
  *   defrag      never reached. Its tproxy rule makes the kernel reassemble fragments
  *               before our first chain, without waking connection tracking.
  */
 #include "daemon/kernel_plan.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <arpa/inet.h>
@@ -172,7 +181,7 @@ static void rule_verdict(struct kernel_plan *plan, int verdict, const char *chai
 }
 
 /* The xtables target, for kernels without nft's own statement. */
-static void rule_queue_target(struct kernel_plan *plan, bool bypass)
+static void rule_queue_target(struct kernel_plan *plan, uint16_t number, bool bypass)
 {
 	struct nftnl_expr *target = rule_expression(plan, "target");
 	/* As long as the kernel's XT_ALIGN() makes it; the expression frees it. */
@@ -182,7 +191,7 @@ static void rule_queue_target(struct kernel_plan *plan, bool bypass)
 		plan->batch.error = -ENOMEM;
 		return;
 	}
-	info->queuenum = plan->settings->queue;
+	info->queuenum = number;
 	info->queues_total = 1;
 	info->flags = bypass ? NFQ_FLAG_BYPASS : 0;
 	nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
@@ -190,19 +199,21 @@ static void rule_queue_target(struct kernel_plan *plan, bool bypass)
 	nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, 8);
 }
 
-static void rule_queue(struct kernel_plan *plan, bool bypass)
+/* @index: counted from the first queue */
+static void rule_queue(struct kernel_plan *plan, unsigned int index, bool bypass)
 {
+	uint16_t number = (uint16_t)(plan->settings->queue + index);
 	struct nftnl_expr *queue;
 
 	bypass = bypass || plan->settings->bypass_when_down;
 	if (plan->lacks[KERNEL_FEATURE_NATIVE_QUEUE]) {
-		rule_queue_target(plan, bypass);
+		rule_queue_target(plan, number, bypass);
 		rule_end(plan, KERNEL_FEATURE_NONE);
 		return;
 	}
 	queue = rule_expression(plan, "queue");
 	if (queue) {
-		nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_NUM, plan->settings->queue);
+		nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_NUM, number);
 		nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_TOTAL, 1);
 		nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_FLAGS, bypass ? NFT_QUEUE_FLAG_BYPASS : 0);
 	}
@@ -298,6 +309,47 @@ static void plan_set_rule(struct kernel_plan *plan, const char *chain, enum kern
 	action(plan);
 }
 
+const char *kernel_queue_chain(unsigned int index, char name[KERNEL_QUEUE_CHAIN_SIZE])
+{
+	snprintf(name, KERNEL_QUEUE_CHAIN_SIZE, "queue-%u", index);
+	return name;
+}
+
+static void plan_hash(struct kernel_plan *plan, bool ipv4)
+{
+	const uint32_t length = ipv4 ? 4 : 8; /* of the address; IPv6: the network of a host, which has all of it */
+	struct nftnl_expr *hash, *lookup;
+
+	rule_begin(plan, KERNEL_SOURCE_CHAIN);
+	rule_match_family(plan, ipv4);
+	rule_load_payload(plan, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 12 : 8, length);
+	hash = rule_expression(plan, "hash");
+	lookup = rule_expression(plan, "lookup");
+	if (!hash || !lookup)
+		return;
+	nftnl_expr_set_u32(hash, NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS);
+	nftnl_expr_set_u32(hash, NFTNL_EXPR_HASH_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(hash, NFTNL_EXPR_HASH_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(hash, NFTNL_EXPR_HASH_LEN, length);
+	nftnl_expr_set_u32(hash, NFTNL_EXPR_HASH_MODULUS, SETTINGS_QUEUES_BY_SOURCE);
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, KERNEL_QUEUE_MAP);
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, KERNEL_QUEUE_MAP_ID);
+	rule_end(plan, KERNEL_FEATURE_HASH);
+}
+
+void kernel_plan_source(struct kernel_plan *plan)
+{
+	char name[KERNEL_QUEUE_CHAIN_SIZE];
+
+	plan_hash(plan, true);
+	plan_hash(plan, false);
+	rule_begin(plan, KERNEL_SOURCE_CHAIN);
+	rule_verdict(plan, NFT_GOTO, kernel_queue_chain(0, name));
+	rule_end(plan, KERNEL_FEATURE_NONE);
+}
+
 static void plan_prerouting(struct kernel_plan *plan)
 {
 	rule_begin(plan, "prerouting");
@@ -330,10 +382,11 @@ static void plan_queue(struct kernel_plan *plan, const char *chain, uint32_t int
 	for (unsigned int i = 0; interface_key && i < plan->settings->management_count; i++) {
 		rule_begin(plan, chain);
 		rule_match_interface(plan, interface_key, plan->settings->management[i]);
-		rule_queue(plan, true);
+		rule_queue(plan, SETTINGS_QUEUES_BY_SOURCE, true);
 	}
 	rule_begin(plan, chain);
-	rule_queue(plan, false);
+	rule_verdict(plan, NFT_GOTO, KERNEL_SOURCE_CHAIN);
+	rule_end(plan, KERNEL_FEATURE_NONE);
 }
 
 /*
@@ -354,7 +407,7 @@ static void plan_own_error(struct kernel_plan *plan, enum kernel_set set, uint8_
 	rule_compare_range(plan, &first_type, &last_type, sizeof(first_type));
 	rule_match_set(plan, set, true);
 	/* Between the machine's own programs it must arrive without the engine, too. */
-	rule_queue(plan, true);
+	rule_queue(plan, SETTINGS_QUEUES_BY_SOURCE, true);
 }
 
 void kernel_plan_rules(struct kernel_plan *plan)
@@ -375,6 +428,13 @@ void kernel_plan_rules(struct kernel_plan *plan)
 	}
 	rule_end(plan, KERNEL_FEATURE_DEFRAG);
 
+	for (unsigned int i = 0; i < SETTINGS_QUEUES_BY_SOURCE; i++) {
+		char name[KERNEL_QUEUE_CHAIN_SIZE];
+
+		rule_begin(plan, kernel_queue_chain(i, name));
+		rule_queue(plan, i, false);
+	}
+	kernel_plan_source(plan);
 	rule_begin(plan, "take");
 	rule_notrack(plan);
 	plan_queue(plan, "take", NFT_META_IIFNAME);

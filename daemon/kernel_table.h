@@ -48,6 +48,15 @@ bool kernel_table_present(struct kernel_table *table);
 void kernel_table_forget(struct kernel_table *table);
 
 /**
+ * kernel_table_scatter() - share the sources out among the queues anew, at random
+ *
+ * Who shared a queue with a flood does so no longer, but for one in SETTINGS_QUEUES_BY_SOURCE.
+ * Packets of one flow may change places once.
+ * Return: 0, or negative errno: then all is as before.
+ */
+int kernel_table_scatter(struct kernel_table *table, const struct configuration *configuration);
+
+/**
  * kernel_table_remove() - take the table out of the kernel, if it is ours
  * Return: 0, or negative errno.
  */

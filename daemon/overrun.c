@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/overrun.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "daemon/effects.h"
+#include "daemon/kernel_table.h"
 #include "daemon/log.h"
 #include "daemon/shell.h"
 
@@ -28,6 +30,17 @@ static void announce(struct overrun *overrun, struct shell *shell)
 	effects_announce(shell, "queue-overrun", overrun->raised, subject, text);
 }
 
+/* Who shares a queue with a flood has lost packets, too: when they are sent again, let it be to another. */
+static void scatter(struct shell *shell)
+{
+	int error = kernel_table_scatter(shell->kernel_table, shell->configuration);
+
+	if (!error)
+		return;
+	errno = -error;
+	log_write(LOG_LEVEL_WARNING, "cannot share the packets out to the queues anew: %m");
+}
+
 void overrun_watch(struct overrun *overrun, struct shell *shell, struct mono now)
 {
 	struct queue_statistics latest;
@@ -37,6 +50,7 @@ void overrun_watch(struct overrun *overrun, struct shell *shell, struct mono now
 	overrun->looked = now;
 	if (lost_in(&latest) > lost_in(&overrun->latest)) {
 		overrun->lost = now;
+		scatter(shell);
 		if (!overrun->raised)
 			overrun->before = overrun->latest;
 		overrun->latest = latest;

@@ -23,7 +23,10 @@ struct overrun {
 	bool raised;
 };
 
-/* Looks once a second, raises the alert queue-overrun, and ends it after ten seconds without a loss. */
+/*
+ * Looks once a second, raises the alert queue-overrun, and ends it after ten seconds without a loss. With each
+ * second of losses the sources are shared out among the queues anew.
+ */
 void overrun_watch(struct overrun *overrun, struct shell *shell, struct mono now);
 
 #endif

@@ -1,8 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A batch is read whole, and the engine has fetched what it will
- * need for it (engine_preview()). Then its packets are judged one after another in place, and the
- * verdicts go back in the same order before the next batch is received.
+ * Theory of operation. Fair queueing by source: the kernel's table (kernel_table.c)
+ * shares the packets out by a hash of their source, and each queue that has any gets
+ * one batch in each turn of the loop. Who sends more than the daemon can judge fills
+ * his own queue, which overflows; a queue that is shorter than a batch waits for one
+ * batch of each other at most. Round robin by batches is fair enough by itself: of
+ * large segments a batch holds so few that it takes as long as one of small packets.
+ * Requests and timers have their chance between the turns.
+ *
+ * A batch is read whole, and the engine has fetched what it will need for it
+ * (engine_preview()). Then its packets are judged one after another in place, and the
+ * verdicts go back in the same order before the next batch is received. Packets of one flow keep
+ * their order: in a given hook the packets of one direction have one source, so they
+ * take one queue. Between hooks there is no order to keep, since a packet is in one
+ * hook at a time. The two directions may be judged in another order than they came,
+ * as if one had been on its way a little longer.
+ *
+ * Answers are queued by their source too, before translation, when nothing tells yet
+ * whom inside they are for: those to a flood share a queue with others from the same
+ * server. There is about one answer for each packet of the flood that was let through,
+ * and their queue has as many turns as the flood's: it keeps up, unless many answers
+ * find their session evicted and are seen twice, before routing and at the input. Then
+ * others of that server wait until a SYN is sent again. Were answers shared out by the
+ * external port as well, they would be in the way of everybody, not of that server's
+ * clients only.
+ *
+ * Sixteen queues are enough for one source to be alone in most of them, not in all.
+ * So, while packets are lost, the sources are dealt out anew every second (overrun.c):
+ * who shared the flood's queue is out of it before a lost SYN is sent again.
  */
 #include "daemon/queues.h"
 
@@ -18,17 +43,23 @@
 #include "daemon/queue.h"
 #include "daemon/verdicts.h"
 
-/* Batches in one turn of the loop: control requests wait for 512 packets at most. */
-#define BATCHES_PER_TURN 8
 #define RETRY_MS 5u
-/* Before the table is put in place: 32,768 packets of each queue, a tenth of a second's work. */
-#define DRAIN_TURNS 64
+/*
+ * The part of options.length that one queue may hold. A flood from everywhere fills
+ * them all, and then everybody waits for twice that length; but a burst from one
+ * source finds room.
+ */
+#define LENGTH_SHARE 8u
+#define LENGTH_LEAST 16u
+/* Before the table is put in place: 32,768 packets of each queue, some tenths of a second's work at worst. */
+#define DRAIN_TURNS 512
 
-/* One queue and its place among the others. */
+/* One queue and its place among the others. @more: than the last batch took */
 struct seat {
 	struct queues *queues;
 	struct queue queue;
 	struct loop_watch *watch;
+	bool more;
 };
 
 /* What one message of the batch says. */
@@ -38,6 +69,7 @@ struct message {
 };
 
 /*
+ * @busy: seats that have more
  * @proc: opened while we are root: the file is for root's eyes
  * @batch: one for all, so that it stays in the cache
  * @messages, @previews: of that batch; an engine's preview of each packet, one after another
@@ -48,6 +80,7 @@ struct queues {
 	struct verdicts *verdicts;
 	struct loop_timer *retry;
 	struct seat *seats;
+	unsigned int busy;
 	int proc;
 	uint64_t refused;
 	struct log_limit complaints;
@@ -110,6 +143,7 @@ static int statistics_sum(const struct queues *queues, unsigned int first, unsig
 static int seats_open(struct queues *queues, uint16_t *number)
 {
 	const struct queues_options *options = &queues->options;
+	uint32_t length = options->length / LENGTH_SHARE;
 
 	for (unsigned int i = 0; i < options->count; i++) {
 		struct seat *seat = &queues->seats[i];
@@ -117,7 +151,7 @@ static int seats_open(struct queues *queues, uint16_t *number)
 
 		*number = (uint16_t)(options->first + i);
 		seat->queues = queues;
-		error = queue_open(&seat->queue, *number, options->length, options->gso);
+		error = queue_open(&seat->queue, *number, length < LENGTH_LEAST ? LENGTH_LEAST : length, options->gso);
 		/* EPERM is also the kernel's word for a queue that is somebody else's. */
 		if (error == -EPERM && statistics_sum(queues, *number, *number, &(struct queue_statistics){ 0 }) > 0)
 			return -EBUSY;
@@ -298,33 +332,30 @@ static bool queues_work(struct queues *queues)
 			return false;
 	if (!queues_flush(queues))
 		return false;
-	queues->options.batch_done(queues->options.context, batch->received < batch->asked);
+	queues->options.batch_done(queues->options.context, !queues->busy);
 	return true;
 }
 
-/* One turn. False: nothing was there, or no verdict is taken just now. */
+static void seat_note(struct seat *seat, bool more)
+{
+	seat->queues->busy += (unsigned int)more - (unsigned int)seat->more;
+	seat->more = more;
+}
+
+/* One batch. False: nothing was there, or no verdict is taken just now. */
 static bool seat_serve(struct seat *seat)
 {
 	struct queues *queues = seat->queues;
-	bool any = false;
+	int received = queue_receive(&seat->queue, &queues->batch);
 
+	seat_note(seat, received > 0 && queues->batch.received == queues->batch.asked);
+	if (received < 0)
+		queues_complain(queues, "cannot receive", received);
+	if (received <= 0)
+		return false;
 	verdicts_begin(queues->verdicts, queue_fd(&seat->queue), seat->queue.number, seat->queue.send_buffer);
-	for (unsigned int batch = 0; batch < BATCHES_PER_TURN; batch++) {
-		int received = queue_receive(&seat->queue, &queues->batch);
-
-		if (received <= 0) {
-			if (received < 0)
-				queues_complain(queues, "cannot receive", received);
-			return any;
-		}
-		any = true;
-		queues_read(queues);
-		if (!queues_work(queues))
-			return false;
-		if (queues->batch.received < queues->batch.asked)
-			break;
-	}
-	return any;
+	queues_read(queues);
+	return queues_work(queues);
 }
 
 static void seat_ready(void *context, unsigned int events)

@@ -13,7 +13,7 @@ struct queues;
 /**
  * struct queues_options
  * @first, @count: the numbers of the queues, which follow one another
- * @length: packets that the kernel holds at most in each before it drops
+ * @length: packets that may wait; each queue holds an eighth at most, and then drops
  * @mark: the one bit set on settled packets
  * @gso: take segments of up to 64 KiB as they are
  * @batch_done: called after each batch, when its verdicts are on their way; @drained: no more

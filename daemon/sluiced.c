@@ -280,7 +280,7 @@ static int start_queues(struct shell *shell, bool gso)
 	const struct settings *settings = &shell->configuration->settings;
 	const struct queues_options options = {
 		.first = settings->queue,
-		.count = 1,
+		.count = SETTINGS_QUEUES,
 		.length = settings->queue_length,
 		.mark = settings->mark,
 		.gso = gso,

@@ -106,7 +106,7 @@ static const struct setting rows[] = {
 	{ "martians", SETTING_WORD, MEMBER(pass_martians), 0, 0, martians },
 	{ "black-holes", SETTING_WORD, MEMBER(black_holes), 0, 0, black_holes },
 	{ "fastpath", SETTING_WORD, MEMBER(fastpath), 0, 0, fastpaths },
-	{ "queue", SETTING_NUMBER, MEMBER(queue), 0, 65535, NULL },
+	{ "queue", SETTING_NUMBER, MEMBER(queue), 0, 65536 - SETTINGS_QUEUES, NULL },
 	{ "queue-length", SETTING_NUMBER, MEMBER(queue_length), 16, 1048576, NULL },
 	{ "mark", SETTING_SPECIAL, MEMBER(mark), 0, 0, NULL },
 	{ "when-down", SETTING_WORD, MEMBER(bypass_when_down), 0, 0, when_downs },

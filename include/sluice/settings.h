@@ -9,6 +9,9 @@
 #include "sluice/tuple.h"
 
 #define SETTINGS_PATH_SIZE 256
+/* NFQUEUEs that share the packets by their source, and one more for what may pass without the daemon. */
+#define SETTINGS_QUEUES_BY_SOURCE 16u
+#define SETTINGS_QUEUES (SETTINGS_QUEUES_BY_SOURCE + 1u)
 #define SETTINGS_MANAGEMENT_LIMIT 16
 #define SETTINGS_EXEMPT_LIMIT 32
 #define SETTINGS_PORT_SET_LIMIT 32
@@ -104,7 +107,7 @@ struct settings {
 	bool pass_martians; /* sources of a network that is connected to another interface */
 	enum { BLACK_HOLES_REPORT, BLACK_HOLES_CLAMP, BLACK_HOLES_REPAIR } black_holes;
 	bool fastpath; /* auto, not off */
-	uint16_t queue;
+	uint16_t queue; /* the first of SETTINGS_QUEUES */
 	uint32_t queue_length;
 	uint32_t mark; /* exactly one bit */
 	bool bypass_when_down;

@@ -3,9 +3,9 @@
  * One source that opens all it can: TCP SYNs with correct checksums, each of a flow of its own, from a
  * packet socket that skips the queueing discipline.
  *
- *	synflood INTERFACE NEXT-HOP-MAC SOURCE DESTINATION DPORT SECONDS
+ *	synflood INTERFACE NEXT-HOP-MAC SOURCE DESTINATION DPORT SECONDS [SOURCES]
  *
- * Source ports go round; prints how many SYNs were sent.
+ * Source ports go round; so do SOURCES addresses from SOURCE on. Prints how many SYNs were sent.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -79,20 +79,24 @@ static int frame_build(struct frame *frame, char **argument)
 	return 0;
 }
 
-static void frame_from_port(struct frame *frame, uint32_t port)
+/* @last: byte of the address */
+static void frame_vary(struct frame *frame, uint32_t port, uint32_t last)
 {
+	frame->ip[15] = (uint8_t)last;
+	put16(frame->ip + 10, 0);
+	put_sum(frame->ip + 10, sum_words(frame->ip, sizeof(frame->ip), 0));
 	put16(frame->tcp, port);
 	put16(frame->tcp + 16, 0);
 	put_sum(frame->tcp + 16, sum_words(frame->tcp, sizeof(frame->tcp),
 					   sum_words(frame->ip + 12, 8, IPPROTO_TCP + sizeof(frame->tcp))));
 }
 
-static uint64_t flood(int fd, struct frame *frames, double seconds)
+static uint64_t flood(int fd, struct frame *frames, double seconds, uint32_t sources)
 {
 	struct iovec parts[BATCH];
 	struct mmsghdr batch[BATCH] = { 0 };
 	double end = now_s() + seconds;
-	uint32_t port = PORT_FIRST;
+	uint32_t port = PORT_FIRST, first = frames[0].ip[15], source = 0;
 	uint64_t sent = 0;
 
 	for (int i = 0; i < BATCH; i++) {
@@ -105,7 +109,8 @@ static uint64_t flood(int fd, struct frame *frames, double seconds)
 		int done;
 
 		for (int i = 0; i < BATCH; i++) {
-			frame_from_port(&frames[i], port);
+			frame_vary(&frames[i], port, first + source);
+			source = source + 1 == sources ? 0 : source + 1;
 			port = port == UINT16_MAX ? PORT_FIRST : port + 1;
 		}
 		done = sendmmsg(fd, batch, BATCH, 0);
@@ -123,8 +128,8 @@ int main(int argc, char **argv)
 	static struct frame frames[BATCH];
 	int fd, one = 1;
 
-	if (argc != 7 || frame_build(&frames[0], argv) < 0) {
-		fprintf(stderr, "usage: synflood INTERFACE MAC SOURCE DESTINATION DPORT SECONDS\n");
+	if (argc < 7 || argc > 8 || frame_build(&frames[0], argv) < 0) {
+		fprintf(stderr, "usage: synflood INTERFACE MAC SOURCE DESTINATION DPORT SECONDS [SOURCES]\n");
 		return 2;
 	}
 	/* Protocol 0: this socket receives nothing. */
@@ -135,7 +140,7 @@ int main(int argc, char **argv)
 		perror("synflood");
 		return 1;
 	}
-	printf("%llu\n", (unsigned long long)flood(fd, frames, atof(argv[6])));
+	printf("%llu\n", (unsigned long long)flood(fd, frames, atof(argv[6]), argc > 7 ? (uint32_t)atoi(argv[7]) : 1));
 	close(fd);
 	return 0;
 }

@@ -55,6 +55,14 @@ refuses() {
 	[[ $(in_gateway cat /proc/net/netfilter/nfnetlink_queue | wc -l) -eq 1 ]]
 }
 
+@test "a later queue of the row is already taken: it says which" {
+	start holder gateway "$PYTHON" "$NET/hold_queue.py" 5
+	wait_for 5 grep -q holding "$WORK/holder.log"
+	refuses 1 'queue 5: another program' "$SLUICED" -f "$WORK/sluice.conf"
+	[[ -z "$(in_gateway nft list ruleset)" ]]
+	[[ $(in_gateway cat /proc/net/netfilter/nfnetlink_queue | wc -l) -eq 1 ]]
+}
+
 @test "a second sluiced: the first one goes on" {
 	local before
 	gateway_launch
