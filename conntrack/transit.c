@@ -7,8 +7,9 @@
  * reach another directly and, from the same port, by an external endpoint. So
  * what is on its way to a translation of both ends carries a bit of the packet mark, the
  * neighbour of the one that says `settled`; it is taken off in the next hook, before any rule
- * looks. Where something else overwrites marks the bit does not arrive: then, as
- * long as none of a session's packets has come with it, the tuple alone must do.
+ * looks. So does an answer to the gateway itself, to a port that it has instead of one that
+ * a mapping holds. Where something else overwrites marks the bit does not arrive: then, as long
+ * as none of a session's packets has come with it, the tuple alone must do.
  */
 #include "conntrack/engine_private.h"
 
@@ -19,12 +20,18 @@ static uint32_t transit_bit(const struct engine *engine)
 	return settled > 1 ? settled >> 1 : settled << 1;
 }
 
+/* May a packet that is translated before routing look like one of another session? */
+static bool is_mistakable(const struct session *session)
+{
+	return session_nat(session) == SESSION_NAT_BOTH || session->flags & SESSION_LOCAL;
+}
+
 void transit_mark(struct passage *passage)
 {
 	const struct session *session = passage->session;
 
 	/* Of a reserved session it is not known yet what becomes of the source. */
-	if (!(session->flags & SESSION_CONFIRMED) || session_nat(session) == SESSION_NAT_BOTH)
+	if (!(session->flags & SESSION_CONFIRMED) || is_mistakable(session))
 		passage->context.mark |= transit_bit(passage->engine);
 }
 
@@ -84,8 +91,7 @@ static void find_by_tuple(struct passage *passage)
 		return;
 	session = table_session(table, passage->index);
 	/* Its own packets carry the bit: this one went no way but the direct one. */
-	if (session->flags & SESSION_MARKED && session->flags & SESSION_CONFIRMED &&
-	    session_nat(session) == SESSION_NAT_BOTH)
+	if (session->flags & SESSION_MARKED && session->flags & SESSION_CONFIRMED && is_mistakable(session))
 		passage->index = SESSION_NONE;
 	else
 		passage->arrived_translated = true;
