@@ -116,9 +116,10 @@ bool engine_lend(struct engine *engine, struct session_handle handle, struct eng
 		return false;
 	describe_flow(engine, session, flow);
 	track_lend(session_protocol(session), &session->track, slot_of(engine, index));
-	/* Both have been heard: it is assured. */
+	/* Both have been heard, it is assured: at its last packet, which may be a while ago by now. */
 	for (unsigned int way = 0; way < 2; way++)
-		slot_of(engine, index)->side[way].used_ns = engine->now.ns;
+		slot_of(engine, index)->side[way].used_ns =
+		    engine->now.ns - table_idle_ms(&engine->table, index, engine->now) * NS_PER_MS;
 	__atomic_store_n(&slot_of(engine, index)->generation, session->generation, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	session->flags |= SESSION_LENT;
