@@ -33,6 +33,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,8 +52,9 @@
  */
 #define LENGTH_SHARE 8u
 #define LENGTH_LEAST 16u
-/* Before the table is put in place: 32,768 packets of each queue, some tenths of a second's work at worst. */
-#define DRAIN_TURNS 512
+/* Before the table is put in place: how long at most, and how long for an answer to what was let through. */
+#define DRAIN_MS 200u
+#define DRAIN_ANSWER_MS 20
 
 /* One queue and its place among the others. @more: than the last batch took */
 struct seat {
@@ -388,11 +390,35 @@ int queues_start(struct queues *queues, struct loop *loop)
 	return error;
 }
 
+/* One batch of each. False: nothing was there. */
+static bool queues_turn(struct queues *queues)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < queues->options.count && !verdicts_pending(queues->verdicts); i++)
+		any |= seat_serve(&queues->seats[i]);
+	return any;
+}
+
+/* False: nothing came in time. */
+static bool queues_wait(struct queues *queues, int ms)
+{
+	struct pollfd descriptors[SETTINGS_QUEUES];
+	nfds_t count = 0;
+
+	for (; count < queues->options.count && count < SETTINGS_QUEUES; count++)
+		descriptors[count] = (struct pollfd){ .fd = queue_fd(&queues->seats[count].queue), .events = POLLIN };
+	return poll(descriptors, count, ms) > 0;
+}
+
 void queues_drain(struct queues *queues)
 {
-	for (unsigned int i = 0; i < queues->options.count; i++)
-		for (unsigned int turn = 0; turn < DRAIN_TURNS && seat_serve(&queues->seats[i]); turn++)
-			;
+	struct mono began = loop_now();
+	bool any = queues_turn(queues);
+
+	/* What leaves one queue may come back by another, as an answer. */
+	while (any && mono_ms_between(began, loop_now()) < DRAIN_MS && !verdicts_pending(queues->verdicts))
+		any = queues_turn(queues) || queues_wait(queues, DRAIN_ANSWER_MS);
 }
 
 /* --------------------------------------------------------------- statistics */

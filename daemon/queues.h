@@ -45,7 +45,7 @@ int queues_create(const struct queues_options *options, struct engine *engine, s
 int queues_start(struct queues *queues, struct loop *loop);
 
 /**
- * queues_drain() - judge what has waited so far, and what comes of it in later hooks
+ * queues_drain() - judge what has waited so far, and what comes of it in later hooks, and its answers
  *
  * When the kernel's table is replaced, the kernel drops what waits in the queues.
  */

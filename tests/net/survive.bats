@@ -379,7 +379,7 @@ sys.exit(answered != number)
 
 @test "what arrives while the daemon looks through the sessions of before waits, and is not lost" {
 	kill_daemon
-	# Long enough to be seen: it is stopped as soon as the queue copies packets.
+	# Long enough to be seen: it is stopped as soon as the last of its queues copies packets.
 	start sluiced gateway "$PYTHON" -c '
 import os, re, signal, sys, time
 child = os.fork()
@@ -387,7 +387,7 @@ if child == 0:
     os.execv(sys.argv[1], sys.argv[1:])
 while True:
     with open("/proc/net/netfilter/nfnetlink_queue") as queues:
-        if re.search(r"^ *0 +\d+ +\d+ +2 ", queues.read(), re.M):
+        if re.search(r"^ *16 +\d+ +\d+ +2 ", queues.read(), re.M):
             os.kill(child, signal.SIGSTOP)
             break
 print("holds", flush=True)
