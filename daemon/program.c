@@ -309,8 +309,9 @@ static int open_skeleton(struct program *program)
 	uint32_t capacity = program->capacity;
 	int error;
 
+	/* The object is a part of this program: nothing but memory can be missing. */
 	if (!skeleton)
-		return -errno;
+		return -ENOMEM;
 	program->skeleton = skeleton;
 	if ((error = bpf_map__set_max_entries(skeleton->maps.flows4, capacity * 2)) ||
 	    (error = bpf_map__set_max_entries(skeleton->maps.flows6, capacity * 2)) ||

@@ -19,6 +19,7 @@ static volatile sig_atomic_t interrupted;
 static volatile int followed;
 
 struct client {
+	int fd;
 	FILE *stream;
 	char *line;
 	size_t size;
@@ -32,9 +33,29 @@ static void set_patience(int fd, time_t seconds)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
+/* Stopped and continued, a program finds its call interrupted: that alone is no reason to give up. */
+static ssize_t read_on(void *context, char *bytes, size_t size)
+{
+	const struct client *client = context;
+	ssize_t got;
+
+	do
+		got = recv(client->fd, bytes, size, 0);
+	while (got < 0 && errno == EINTR && !interrupted);
+	return got;
+}
+
+static int close_stream(void *context)
+{
+	const struct client *client = context;
+
+	return close(client->fd);
+}
+
 int client_open(const char *path, struct client **opened)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	static const cookie_io_functions_t stream = { .read = read_on, .close = close_stream };
 	struct client *client;
 	int fd, failed;
 
@@ -51,8 +72,10 @@ int client_open(const char *path, struct client **opened)
 		return failed;
 	}
 	client = calloc(1, sizeof(*client));
-	if (client)
-		client->stream = fdopen(fd, "r");
+	if (client) {
+		client->fd = fd;
+		client->stream = fopencookie(client, "r", stream);
+	}
 	if (!client || !client->stream) {
 		free(client);
 		close(fd);
@@ -86,10 +109,9 @@ static int send_all(int fd, const char *bytes, size_t length)
 
 int client_send(struct client *client, const char *line)
 {
-	int fd = fileno(client->stream);
-	int failed = send_all(fd, line, strlen(line));
+	int failed = send_all(client->fd, line, strlen(line));
 
-	return failed ? failed : send_all(fd, "\n", 1);
+	return failed ? failed : send_all(client->fd, "\n", 1);
 }
 
 ssize_t client_receive(struct client *client, char **line)
@@ -122,7 +144,7 @@ void client_follow(struct client *client)
 {
 	struct sigaction action = { .sa_handler = follow_interrupted };
 
-	followed = fileno(client->stream);
+	followed = client->fd;
 	set_patience(followed, 0);
 	/* Also where they were ignored, as in a shell's background job: conntrack -E does so too. */
 	sigaction(SIGINT, &action, NULL);

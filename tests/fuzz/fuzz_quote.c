@@ -39,10 +39,11 @@ static void open_sessions(struct gateway *gateway)
 	uint64_t random = 7;
 
 	for (unsigned int i = 0; i < SESSIONS; i++) {
+		uint16_t port = protocols[i] == PROTOCOL_ICMP ? 4000 : 80;
 		struct wire_shape shape = {
 			.tuple = {
 				.source = { wire_address("10.0.0.2"), be16_from_host(4000) },
-				.destination = { wire_address("203.0.113.5"), be16_from_host(protocols[i] == PROTOCOL_ICMP ? 4000 : 80) },
+				.destination = { wire_address("203.0.113.5"), be16_from_host(port) },
 				.protocol = protocols[i],
 			},
 			.payload = 40,

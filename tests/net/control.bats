@@ -218,3 +218,18 @@ teardown() { explain; }
 	[[ "$status" -eq 3 || "$status" -eq 1 ]]
 	[[ "$output" != *'"sessions"'* ]]
 }
+
+@test "stopped and continued while it waits, sluicectl still has its answer" {
+	kill -STOP "$(pid_of sluiced)"
+	start waiting gateway "$SLUICECTL" -s "$WORK/control.sock" -j status
+	waits() { [[ $(ps -o stat= -p "$(pid_of waiting)") == S* ]]; }
+	halted() { [[ $(ps -o stat= -p "$(pid_of waiting)") == T* ]]; }
+	wait_for 5 waits
+	kill -STOP "$(pid_of waiting)"
+	wait_for 5 halted
+	kill -CONT "$(pid_of waiting)"
+	wait_for 5 waits
+	kill -CONT "$(pid_of sluiced)"
+	wait_for 5 gone waiting
+	[[ "$(jq -r .sessions.capacity "$WORK/waiting.log")" -gt 0 ]]
+}
