@@ -236,7 +236,13 @@ class Run:
         sending = {side.name: opening for side in self.sides}
         for _ in range(ROUNDS):
             for side in self.sides:
+                last = None
                 for host, packet in sending[side.name]:
+                    source = packet[8:24] if packet[0] >> 4 == 6 else packet[12:16]
+                    # Hosts wait in queues of their own: judged in the order they were sent only with time between.
+                    if last not in (None, source):
+                        time.sleep(0.003)
+                    last = source
                     side.send(host, packet)
             sending = self.settle()
             if not any(sending.values()):
