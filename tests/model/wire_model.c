@@ -48,7 +48,9 @@ struct address wire_random_address(uint64_t *state, enum family family)
 	for (int i = 0; i < 16; i++) /* extremes often */
 		wire[i] = wire_below(state, 3) ? (uint8_t)wire_random(state) : (uint8_t)(0 - wire_below(state, 2));
 	wire[0] =
-	    family == FAMILY_IPV4 ? (uint8_t)(1 + wire_below(state, 223)) : (uint8_t)(0x20 + wire_below(state, 0xd0));
+	    family == FAMILY_IPV4 ? (uint8_t)(1 + wire_below(state, 222)) : (uint8_t)(0x20 + wire_below(state, 0xd0));
+	if (family == FAMILY_IPV4 && wire[0] >= 127) /* not loopback */
+		wire[0]++;
 	return family == FAMILY_IPV4 ? address_from_ipv4(wire) : address_from_ipv6(wire);
 }
 

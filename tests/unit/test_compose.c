@@ -120,14 +120,8 @@ static void error_quotes(void **unused)
 
 		wire_build(&wire, &shape, &state);
 		assert_int_equal(packet_parse(&about, wire.bytes, wire.length), REASON_NONE);
-		if (wire.bytes[12] == 127)
-			continue;
 		memset(buffer, 0xee, sizeof(buffer));
 		length = compose_icmp_error(&about, &from, type, code, 1400, buffer, sizeof(buffer));
-		if (v4 && (wire.bytes[12] == 127 || wire.bytes[16] == 127)) {
-			assert_int_equal(length, 0);
-			continue;
-		}
 		assert_int_equal(length, wire.length + headers < limit ? wire.length + headers : limit);
 		assert_memory_equal(buffer + headers, wire.bytes, length - headers);
 		packet = composed(length);
