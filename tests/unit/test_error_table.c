@@ -221,8 +221,13 @@ static void check_all(const struct row *row, const struct wire *sent, const stru
 
 static struct tuple flow(const char *source, const char *destination, uint8_t protocol, enum family family)
 {
-	struct tuple tuple = wire_random_tuple(&seed, family, protocol);
+	static uint16_t used; /* a second flow from the same port would be the first one's, with other numbers */
+	struct tuple tuple;
 
+	do
+		tuple = wire_random_tuple(&seed, family, protocol);
+	while (tuple.source.port.raw && tuple.source.port.raw == used);
+	used = tuple.source.port.raw;
 	tuple.source.address = wire_address(source);
 	tuple.destination.address = wire_address(destination);
 	return tuple;
