@@ -266,6 +266,20 @@ probe() {
 	inside "$host" "$PYTHON" "$NET/probe.py" "$@"
 }
 
+# A connection of the client that asks again and again; the responder must be there.
+held_start() {
+	start held client "$PYTHON" "$NET/probe.py" tcp 198.51.100.2 7 --hold 60 --timeout 20
+	wait_for 3 grep -q 198.51.100.1 "$WORK/held.log"
+}
+
+# The connection that held_start made goes on: the same external port, and answers.
+held_goes_on() {
+	local lines
+	lines=$(wc -l <"$WORK/held.log")
+	wait_for 8 eval "[[ \$(wc -l <'$WORK/held.log') -gt $((lines + 2)) ]]" || return 1
+	[[ $(sort -u "$WORK/held.log" | wc -l) -eq 1 ]]
+}
+
 # fetch HOST URL [CURL-OPTION...]
 fetch() {
 	local host=$1

@@ -45,18 +45,6 @@ while time.monotonic() < end:
 ' "$1"
 }
 
-held_start() {
-	start held client "$PYTHON" "$NET/probe.py" tcp 198.51.100.2 7 --hold 60 --timeout 20
-	wait_for 3 grep -q 198.51.100.1 "$WORK/held.log"
-}
-
-held_goes_on() {
-	local lines
-	lines=$(wc -l <"$WORK/held.log")
-	wait_for 8 eval "[[ \$(wc -l <'$WORK/held.log') -gt $((lines + 2)) ]]" || return 1
-	[[ $(sort -u "$WORK/held.log" | wc -l) -eq 1 ]]
-}
-
 @test "queue overrun: counted, one alert, one line; over after ten seconds" {
 	{ gateway_block "queue-length 64"; rules_default; } >"$WORK/sluice.conf"
 	gateway_launch

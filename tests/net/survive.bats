@@ -41,19 +41,6 @@ teardown() {
 	in_gateway nft flush ruleset 2>/dev/null || true
 }
 
-held_start() {
-	start held client "$PYTHON" "$NET/probe.py" tcp 198.51.100.2 7 --hold 60 --timeout 20
-	wait_for 3 grep -q 198.51.100.1 "$WORK/held.log"
-}
-
-# The connection that held_start made goes on: the same external port, and answers.
-held_goes_on() {
-	local lines
-	lines=$(wc -l <"$WORK/held.log")
-	wait_for 8 eval "[[ \$(wc -l <'$WORK/held.log') -gt $((lines + 2)) ]]" || return 1
-	[[ $(sort -u "$WORK/held.log" | wc -l) -eq 1 ]]
-}
-
 # A download at a pace that outlasts what is done to the gateway.
 download_start() {
 	start download client curl -sS --max-time 60 --limit-rate 8M -o "$WORK/copy" http://198.51.100.2/page
