@@ -40,13 +40,13 @@ static void frame_vary(struct frame *frame, const struct frame *first, const str
 	    order_fold(order_sum(&frame->udp, length, order_sum(&frame->ip.saddr, 8, IPPROTO_UDP + length)));
 }
 
-static uint64_t flood(void *context, const struct order *order)
+static struct departure flood(void *context, const struct order *order)
 {
 	static struct frame frames[BATCH];
 	struct iovec parts[BATCH];
 	struct mmsghdr batch[BATCH] = { 0 };
 	int fd = *(int *)context;
-	uint64_t start = order_now_ns(), end = start + (uint64_t)(order->seconds * 1e9), sent = 0, now,
+	uint64_t start = order_now_ns(), end = start + (uint64_t)(order->seconds * 1e9), sent = 0, now = start,
 		 state = 88172645463325252;
 	unsigned int each = order->rate ? 16 : BATCH;
 
@@ -74,7 +74,7 @@ static uint64_t flood(void *context, const struct order *order)
 		else if (errno != ENOBUFS && errno != EAGAIN)
 			break;
 	}
-	return sent;
+	return (struct departure){ sent, start, now };
 }
 
 int main(int argc, char **argv)

@@ -23,7 +23,7 @@
 struct generate_order order;
 __u64 sent;
 __u32 done;
-static __u64 start_ns;
+__u64 start_ns, last_ns;
 static __u64 state = 88172645463325252ull;
 
 /* xorshift64: the same flows in each run. */
@@ -57,6 +57,7 @@ static __always_inline int is_due(void)
 		start_ns = now;
 	now -= start_ns;
 	if (sent >= order.count || now >= order.duration_ns) {
+		last_ns = start_ns + now;
 		done = 1;
 		return 0;
 	}

@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,43 +157,76 @@ static uint64_t received(int devices)
 	return packets;
 }
 
-/* Return: packets that came since there were @before, once no more come; the ns until the last in @took_ns. */
-static uint64_t await_quiet(int devices, uint64_t before, uint64_t start, uint64_t *took_ns)
+/*
+ * Looks what arrives while the sender is at work: that may take a while to return after its last datagram.
+ * @count, @last_ns: packets so far, and when that number was first seen
+ */
+struct arrivals {
+	int devices;
+	pthread_t thread;
+	_Atomic uint64_t count, last_ns;
+	atomic_bool over;
+};
+
+static void *arrivals_watch(void *context)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
-	uint64_t last = received(devices), now;
+	struct arrivals *arrivals = context;
+	cpu_set_t all;
 
-	*took_ns = order_now_ns() - start;
-	for (uint64_t quiet = order_now_ns(); order_now_ns() - quiet < QUIET_NS;) {
+	/* The sender fills the processor that it was bound to. */
+	memset(&all, 0xff, sizeof(all));
+	pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
+	while (!arrivals->over) {
+		uint64_t now = received(arrivals->devices);
+
+		if (now != arrivals->count) {
+			arrivals->last_ns = order_now_ns();
+			arrivals->count = now;
+		}
 		nanosleep(&pause, NULL);
-		now = received(devices);
-		if (now == last)
-			continue;
-		last = now;
-		quiet = order_now_ns();
-		*took_ns = quiet - start;
 	}
-	return last - before;
+	return NULL;
+}
+
+/* Until nothing has come for a while. */
+static void arrivals_end(struct arrivals *arrivals)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t since = order_now_ns();
+
+	do {
+		nanosleep(&pause, NULL);
+		if (since < arrivals->last_ns)
+			since = arrivals->last_ns;
+	} while (order_now_ns() < since + QUIET_NS);
+	arrivals->over = true;
+	pthread_join(arrivals->thread, NULL);
 }
 
 int order_run(const struct order *order, order_sender *send, void *context)
 {
-	uint64_t before, start, sent, came, took;
-	int devices;
+	struct arrivals arrivals = { 0 };
+	struct departure left;
+	uint64_t before, last;
 
 	if (!order->watched) {
-		printf("%llu\n", (unsigned long long)send(context, order));
+		printf("%llu\n", (unsigned long long)send(context, order).sent);
 		return 0;
 	}
-	devices = open_devices(order->watched);
-	if (devices < 0)
+	arrivals.devices = open_devices(order->watched);
+	if (arrivals.devices < 0)
 		return 1;
-	before = received(devices);
-	start = order_now_ns();
-	sent = send(context, order);
-	came = await_quiet(devices, before, start, &took);
-	close(devices);
-	printf("%llu %llu %llu\n", (unsigned long long)sent, (unsigned long long)came,
-	       (unsigned long long)(took / 1000));
+	before = arrivals.count = received(arrivals.devices);
+	if (pthread_create(&arrivals.thread, NULL, arrivals_watch, &arrivals)) {
+		close(arrivals.devices);
+		return 1;
+	}
+	left = send(context, order);
+	arrivals_end(&arrivals);
+	close(arrivals.devices);
+	last = arrivals.last_ns > left.first_ns ? arrivals.last_ns : left.last_ns;
+	printf("%llu %llu %llu\n", (unsigned long long)left.sent, (unsigned long long)(arrivals.count - before),
+	       (unsigned long long)(last - left.first_ns) / 1000);
 	return 0;
 }

@@ -11,7 +11,7 @@
  * ports from SPORT on, then those of the next source address. -r takes one of them at random each
  * time, -s takes ORDER_HOSTS addresses in turn with the source port SPORT, then with the next one, -e
  * begins the payload with the mark that reflect.bpf.c answers. Prints how many were sent; with -w also
- * how many packets eth0 of that namespace received, and the us until the last of them.
+ * how many packets eth0 of that namespace received, and the us from the first that was sent until the last of them.
  */
 #ifndef SLUICE_TESTS_BENCH_ORDER_H
 #define SLUICE_TESTS_BENCH_ORDER_H
@@ -53,8 +53,13 @@ struct order {
 	bool random, same_port, echo;
 };
 
-/* Sends as @order says from what order_run() was given. Return: how many datagrams were sent. */
-typedef uint64_t order_sender(void *context, const struct order *order);
+/** struct departure - what was sent: how many datagrams; CLOCK_MONOTONIC of the first of them and of the last */
+struct departure {
+	uint64_t sent, first_ns, last_ns;
+};
+
+/* Sends as @order says from what order_run() was given. */
+typedef struct departure order_sender(void *context, const struct order *order);
 
 /* Return: whether the command line makes sense; else how it is used has been printed. */
 bool order_read(struct order *order, int count, char **argument);
