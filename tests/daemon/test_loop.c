@@ -13,7 +13,7 @@
 
 #include "daemon/loop.h"
 
-#define PATIENCE_MS 5000u
+#define PATIENCE_MS 30000u
 
 struct scene {
 	struct loop *loop;
