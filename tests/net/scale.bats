@@ -1,14 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Questions to a gateway with very many sessions: SCALE of them (1000000 for the whole).
+# A gateway with very many sessions: SCALE of them (4000000 for the whole: 1.2 GB, two minutes), what they
+# cost, questions about them, new ones, and their end all at once; GATEWAY_FASTPATH=auto: with the fast path.
 # The packets come through the gateway like all others; nothing is put into its table.
 
 bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/lib.sh"
 
 SCALE=${SCALE:-100000}
+PART=80000  # datagrams of the load between two looks at what has become of them
+PORTS=40000 # of a source, tests/bench/order.h
+export PYTHONPATH=$NET PYTHONDONTWRITEBYTECODE=1
 
-# Twice the wanted ports, on 48 external addresses.
+# Twice the wanted ports for four million, on 128 external addresses.
 rules() {
 	cat <<-'RULES'
 	table inet gateway {
@@ -19,26 +23,51 @@ rules() {
 		}
 		chain postrouting {
 			type nat hook postrouting priority srcnat;
-			oifname "wan" ip saddr 10.64.0.0/10 snat ip to 198.51.100.16-198.51.100.63
+			oifname "wan" ip saddr 10.64.0.0/10 snat ip to 198.51.100.16-198.51.100.143
 			oifname "wan" masquerade
 		}
 	}
 	RULES
 }
 
-sessions() { status .sessions.current; }
+# configure DURATION: how long a session is kept that nobody answers
+configure() {
+	{
+		GATEWAY_FASTPATH=${GATEWAY_FASTPATH:-off} gateway_block "capacity $((SCALE + SCALE / 4))" \
+			"timeout udp unreplied $1" "sessions-per-source 0" "pooling arbitrary"
+		rules
+	} >"$WORK/sluice.conf"
+}
 
-# Fills the table, a little at a time so that the queue does not overflow, until all are there.
-load() {
-	local mac tries rate=24000
+sessions() { status .sessions.current; }
+# In KiB.
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/$(pid_of sluiced)/status"; }
+# Nothing waits for the daemon.
+drained() { [[ $(status .queue.length) -eq 0 ]]; }
+
+# flood_flows FIRST COUNT RATE: the first packet of each of these flows
+flood_flows() {
+	local host=$(($1 / PORTS)) mac
 	mac=$(ip -n "$NS-gateway" -j link show lan | jq -r '.[0].address')
-	for tries in {1..40}; do
-		[[ $(sessions) -lt $SCALE ]] || return 0
-		in_client "$BUILD/tests/bench/flood" eth0 "$mac" 10.64.0.1 20000 198.51.100.2 9 \
-			"$((SCALE / rate + 2))" "$rate" 18 "$((SCALE + SCALE / 200))" >/dev/null
-		rate=$((rate * 3 / 4 + 2000))
+	in_client "$BUILD/tests/bench/flood" -n "$2" eth0 "$mac" "10.64.$((host / 250)).$((host % 250 + 1))" 20000 \
+		198.51.100.2 9 60 "$3" 18 "$2" >/dev/null
+}
+
+# Part after part, each as often as it takes: who is there already is refreshed, who is not gets
+# another chance, at a slower pace.
+load() {
+	local first=0 wanted tries rate=100000
+	while ((first < SCALE)); do
+		wanted=$((SCALE - first < PART ? SCALE - first : PART))
+		for tries in {1..20}; do
+			flood_flows "$first" "$wanted" "$rate"
+			wait_for 10 drained
+			(($(sessions) < first + wanted)) || break
+			((rate = rate * 3 / 4 + 2000))
+		done
+		((tries < 20)) || return 1
+		((first += wanted))
 	done
-	return 1
 }
 
 setup_file() {
@@ -50,17 +79,27 @@ setup_file() {
 	table inet quiet { chain input { type filter hook input priority 0; udp dport 9 drop; }; }
 	QUIET
 	responder_start server
-	{
-		gateway_block "fastpath off" "capacity $((SCALE + SCALE / 4))" "timeout udp unreplied 1h" "sessions-per-source 0" "pooling arbitrary"
-		rules
-	} >"$WORK/sluice.conf"
+	configure 1h
 	gateway_launch
 	gateway_await
+	resident >"$WORK/empty"
 	load
 }
 
 teardown_file() { topology_down; }
 teardown() { explain; }
+
+@test "all of them are there, and cost what the gateway says" {
+	local held full empty each
+	held=$(sessions)
+	each=$(status .sessions.bytes_each)
+	full=$(resident)
+	empty=$(<"$WORK/empty")
+	echo "# $held sessions of $each bytes; resident $((full / 1024)) MiB, without them $((empty / 1024)) MiB" >&3
+	((held >= SCALE && each <= 256))
+	# Pages touched for a few of theirs are the rest. Sanitizers have memory of their own.
+	grep -q libasan "/proc/$(pid_of sluiced)/maps" || (((full - empty) * 1024 / held < 320))
+}
 
 @test "status and sources answer within 50 ms" {
 	[[ $(sessions) -ge $SCALE ]]
@@ -85,17 +124,7 @@ teardown() { explain; }
 @test "a listing of everything while packets go on: none lost, a few milliseconds later at most" {
 	run -0 in_client "$PYTHON" - "$WORK/control.sock" "$SCALE" <<-'LIST'
 	import os, socket, sys, time
-	echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-	echo.connect(("198.51.100.2", 7)); echo.settimeout(2)
-	def pace(until):
-	    times = []
-	    while not until():
-	        begin = time.monotonic(); echo.send(b"x")
-	        try: echo.recv(100)
-	        except socket.timeout: times.append(None); continue
-	        times.append((time.monotonic() - begin) * 1000)
-	        time.sleep(0.002)
-	    return times
+	from pace import late, middle, pace
 	end = time.monotonic() + 2
 	quiet = pace(lambda: time.monotonic() > end)
 	# In a process of its own: two threads would wait for each other, not for the gateway.
@@ -110,8 +139,6 @@ teardown() { explain; }
 	    os.write(writing, str(lines).encode()); os._exit(0)
 	busy = pace(lambda: os.waitpid(reader, os.WNOHANG)[0] or time.monotonic() > began + 300)
 	taken = time.monotonic() - began; lines = int(os.read(reading, 100))
-	def middle(values): return sorted(values)[len(values) // 2]
-	def late(values): return sorted(values)[len(values) * 99 // 100]
 	lost = sum(v is None for v in quiet + busy)
 	busy = [v for v in busy if v is not None]; quiet = [v for v in quiet if v is not None]
 	print(f"{lines} lines in {taken:.1f} s; median {middle(quiet):.2f} ms quiet, {middle(busy):.2f} ms listing;"
@@ -159,4 +186,46 @@ teardown() { explain; }
 	CROWD
 	printf "# %s\n" "${lines[@]}" >&3
 	[[ $(status '.queue.dropped + .queue.failed') -eq $dropped ]]
+}
+
+@test "new sessions a second beside so many: told, not judged" {
+	local before began=${EPOCHREALTIME/./} took
+	before=$(status .sessions.created)
+	began=${EPOCHREALTIME/./}
+	# More than it can: some are lost.
+	flood_flows "$((SCALE / PORTS * PORTS + PORTS))" "$((SCALE / 5))" 0
+	wait_for 10 drained
+	took=$(((${EPOCHREALTIME/./} - began) / 1000))
+	echo "# $(($(status .sessions.created) - before)) of $((SCALE / 5)) in $took ms, $(sessions) sessions" >&3
+	(($(status .sessions.created) > before))
+}
+
+@test "all end at once, packets go on: none lost, a few milliseconds later at most" {
+	configure 1s
+	run -0 in_client "$PYTHON" - "$WORK/control.sock" <<-'END'
+	import json, os, socket, sys, time
+	from pace import late, middle, pace
+	def ask(request):
+	    with socket.socket(socket.AF_UNIX) as s:
+	        s.connect(sys.argv[1]); s.sendall(request); return json.loads(s.makefile().readline())
+	end = time.monotonic() + 1
+	quiet = pace(lambda: time.monotonic() > end)
+	held = ask(b'{"command":"status"}\n')["sessions"]["current"]
+	began = time.monotonic(); child = os.fork()
+	if not child:
+	    answer = ask(b'{"command":"reload"}\n')
+	    assert answer["ok"], answer
+	    while ask(b'{"command":"status"}\n')["sessions"]["current"] > 100: time.sleep(0.05)
+	    os._exit(0)
+	busy = pace(lambda: os.waitpid(child, os.WNOHANG)[0] or time.monotonic() > began + 300)
+	taken = time.monotonic() - began
+	left = ask(b'{"command":"status"}\n')["sessions"]["current"]
+	lost = sum(v is None for v in quiet + busy)
+	busy = [v for v in busy if v is not None]; quiet = [v for v in quiet if v is not None]
+	print(f"{held - left} sessions ended in {taken:.1f} s; median {middle(quiet):.2f} ms quiet, {middle(busy):.2f} ms"
+	      f" then; 99 % {late(quiet):.2f}, {late(busy):.2f}, worst {max(quiet):.2f}, {max(busy):.2f}; lost {lost} of {len(busy)}")
+	assert left <= 100 and lost == 0
+	assert middle(busy) - middle(quiet) < 5 and late(busy) < late(quiet) + 50
+	END
+	printf "# %s\n" "${lines[@]}" >&3
 }
