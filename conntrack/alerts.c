@@ -152,7 +152,11 @@ static void update_table(struct engine *engine, struct mono now)
 	if (!effect)
 		return;
 	sentence = sentence_of(effect);
-	say_pressure(&sentence, &pressure);
+	if (engine->table.confirmed >= admit_room(engine) && admit_reserve(engine->table.capacity))
+		say(&sentence, "full: %u in use, the other %u of %u are the reserve", engine->table.confirmed,
+		    engine->table.capacity - engine->table.confirmed, engine->table.capacity);
+	else
+		say_pressure(&sentence, &pressure);
 	if (source != RANK_NONE && source != TALLY_REST) {
 		say(&sentence, "; most by ");
 		say_address(&sentence, &engine->sources.entries[source].address);

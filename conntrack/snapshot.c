@@ -48,6 +48,7 @@ void snapshot_status(const struct engine *engine, struct snapshot_status *status
 		.sessions = {
 			.current = engine->table.confirmed,
 			.capacity = engine->table.capacity,
+			.reserve = admit_reserve(engine->table.capacity),
 			.peak = engine->table.peak,
 			.created = counters->created,
 			.expired = counters->expired,

@@ -36,6 +36,7 @@ static void put_sessions(struct report *status, const struct snapshot_status *to
 
 	report_put_number(sessions, "current", total->sessions.current);
 	report_put_number(sessions, "capacity", total->sessions.capacity);
+	report_put_number(sessions, "reserve", total->sessions.reserve);
 	report_put_number(sessions, "peak", total->sessions.peak);
 	report_put_number(sessions, "created", counted->sessions.created);
 	report_put_number(sessions, "expired", counted->sessions.expired);

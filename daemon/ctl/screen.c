@@ -351,17 +351,35 @@ static void print_alerts(FILE *out, const struct document *status)
 		fprintf(out, "%*sand %zu more\n", (int)STATUS_INDENT, "", lines.count - STATUS_ALERTS);
 }
 
+void screen_fill(const struct document *status, char *text, size_t size)
+{
+	int64_t current = document_integer(status, "sessions.current");
+	int64_t capacity = document_integer(status, "sessions.capacity");
+	int64_t reserve = document_integer(status, "sessions.reserve");
+	int length = snprintf(text, size, "%" PRId64 " of %" PRId64 " (%.1f%%)", current, capacity,
+			      capacity ? (double)current * 100 / (double)capacity : 100.0);
+
+	if (length < 0 || (size_t)length >= size)
+		return;
+	if (reserve)
+		length += snprintf(text + length, size - (size_t)length, "  reserve %" PRId64, reserve);
+	if ((size_t)length < size)
+		snprintf(text + length, size - (size_t)length, "  peak %" PRId64,
+			 document_integer(status, "sessions.peak"));
+}
+
 static void print_sessions(FILE *out, const struct document *status)
 {
 	const char *level = document_text(status, "pressure.level");
+	char fill[128];
 
 	screen_label(out, "sessions");
-	fprintf(out, "%" PRId64 " of %" PRId64 " (%.1f%%)  peak %" PRId64 "\n",
-		document_integer(status, "sessions.current"), document_integer(status, "sessions.capacity"),
-		document_real(status, "pressure.fill") * 100, document_integer(status, "sessions.peak"));
-	fprintf(out, "%*screated %" PRId64 "  expired %" PRId64 "  evicted %" PRId64 "\n", (int)STATUS_INDENT, "",
+	screen_fill(status, fill, sizeof(fill));
+	fprintf(out, "%s\n", fill);
+	fprintf(out, "%*screated %" PRId64 "  expired %" PRId64 "  evicted %" PRId64, (int)STATUS_INDENT, "",
 		document_integer(status, "sessions.created"), document_integer(status, "sessions.expired"),
 		document_integer(status, "sessions.evicted"));
+	fprintf(out, "  %" PRId64 " bytes each\n", document_integer(status, "sessions.bytes_each"));
 	print_counters(out, status, "", "sessions.by_protocol", true);
 	screen_label(out, "pressure");
 	fprintf(out, "%s%s%s  %+.1f sessions/s", level_colour(level), level, *level_colour(level) ? end_colour() : "",

@@ -23,6 +23,9 @@ void screen_status(FILE *out, const struct document *status);
 const char *screen_strong(void);
 const char *screen_plain(void);
 
+/** screen_fill() - how full the table is, of all of its capacity, and what of that is not for everybody */
+void screen_fill(const struct document *status, char *text, size_t size);
+
 /** screen_duration() - 42s, 3m 7s, 2h 4m, 5d 1h */
 void screen_duration(FILE *out, int64_t seconds);
 

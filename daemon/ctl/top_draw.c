@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/ctl/canvas.h"
+#include "daemon/ctl/screen.h"
 
 /* So much of each stands above the lists; the pools have a view of their own. */
 #define HEAD_POOLS 2
@@ -89,12 +90,12 @@ static int draw_sessions(const struct sample *sample)
 	const struct document *status = sample->status;
 	const char *level = document_text(status, "pressure.level");
 	struct counters protocols = { .sample = sample, .row = 2, .column = INDENT };
+	char fill[128];
 
 	canvas_print(1, 0, CANVAS_BOLD, "sessions");
-	canvas_print(1, INDENT, CANVAS_PLAIN, "%" PRId64 " of %" PRId64 " (%.1f%%)  peak %" PRId64,
-		     document_integer(status, "sessions.current"), document_integer(status, "sessions.capacity"),
-		     document_real(status, "pressure.fill") * 100, document_integer(status, "sessions.peak"));
-	canvas_print(1, 62, level_style(level), "%s", level);
+	screen_fill(status, fill, sizeof(fill));
+	canvas_print(1, INDENT, CANVAS_PLAIN, "%s", fill);
+	canvas_print(1, 72, level_style(level), "%s", level);
 	canvas_print(2, 0, CANVAS_BOLD, "protocols");
 	document_each(status, "sessions.by_protocol", draw_value, &protocols);
 	return 3;

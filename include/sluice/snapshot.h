@@ -41,6 +41,7 @@ struct snapshot_status {
 	struct {
 		uint32_t current, capacity, peak;
 		uint64_t created, expired, evicted;
+		uint32_t reserve;    /* of the capacity, for management and the gateway itself */
 		uint32_t bytes_each; /* memory for each session with all of its own, a mapping included */
 		uint32_t tcp, udp, icmp, other;
 		uint32_t by_state[TIMEOUT_COUNT];
