@@ -136,6 +136,71 @@ others_go_on() {
 	[[ $(status .sessions.evicted) -eq 0 ]]
 }
 
+# opened HOST PORT: 20 connections of the client: how many were made, and how many refused as unreachable at once
+opened() {
+	in_client "$PYTHON" - "$1" "$2" <<-'OPEN'
+	import errno, socket, sys
+	made = refused = 0
+	for _ in range(20):
+	    try:
+	        socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10).close()
+	        made += 1
+	    except OSError as error:
+	        refused += error.errno == errno.EHOSTUNREACH
+	print(made, refused)
+	OPEN
+}
+
+# refusing SYN-SENT: a gateway that refuses and says so; it may be managed by an interface of its own
+refusing() {
+	{
+		gateway_block "capacity $CAPACITY" "sessions-per-source 0" "table-full refuse" "refuse-with host-unreachable" \
+			'management { "adm" }' "timeout tcp syn-sent $1"
+		rules_default | sed 's/iifname "lan" accept/iifname { "lan", "adm" } accept/'
+	} >"$WORK/sluice.conf"
+}
+
+pressure_told() { grep -c 'table-pressure' "$WORK/sluiced.log"; }
+
+@test "refuse and no limit for anybody: polite, told once, nobody loses what he has, management comes in, room again" {
+	local told
+	cable client adm gateway adm
+	ip -n "$NS-client" addr add 10.9.9.2/24 dev adm
+	ip -n "$NS-gateway" addr add 10.9.9.1/24 dev adm
+	responder_start gateway
+	refusing 10m
+	gateway_launch
+	gateway_await
+	download_start
+	wait_for 10 test -s "$WORK/copy"
+	flood_start 10.0.0.11 9
+	wait_for 20 table_full
+	wait_for 20 eval '[[ $(status ".refusals[\"table-full\"]") -gt 1000 ]]'
+	wait_for 5 eval '[[ $(status .pressure.level) == full ]] && pressure_told'
+	told=$(pressure_told)
+	# A packet that a queue loses is sent again.
+	run -0 opened 198.51.100.2 80
+	((${output#* } >= 15 && ${output% *} + ${output#* } == 20))
+	run -0 opened 10.9.9.1 7
+	[[ "$output" == "20 0" ]]
+	status_prompt
+	control status | grep -qE "^sessions +[0-9]+ of $CAPACITY \\((98|99)\\.[0-9]%\\)  reserve 81  "
+	wait_for 60 gone download
+	cmp "$WORK/copy" "$WORK/www/big"
+	running flood
+	[[ $(status .sessions.evicted) -eq 0 ]]
+	# One line for each level on the way up, none for each who was refused.
+	((told >= 1 && told <= 3 && $(pressure_told) == told))
+	stop flood
+	refusing 1s
+	control reload
+	wait_for 10 eval '[[ $(status .pressure.level) == normal ]]'
+	run -0 opened 198.51.100.2 80
+	[[ "$output" == "20 0" ]]
+	stop responder-gateway
+	ip -n "$NS-gateway" link del adm
+}
+
 @test "a flood from 200 sources at once: what is lost is sent again; transfers go on, status answers" {
 	launch "sessions-per-source 0" "table-full evict"
 	download_start
