@@ -64,11 +64,16 @@ static bool is_fit(const struct engine *engine, const struct session *session)
 	       track_may_lend(session_protocol(session), &session->track) && !is_dns(engine, session);
 }
 
-/* Is every hook on its way content with established packets, unseen? */
-static bool passes_unseen(const struct passage *passage)
+/* Do today's rules let its packets pass unseen? */
+static bool passes_unseen(const struct engine *engine, uint32_t index)
 {
-	return judge_established(passage, HOOK_PREROUTING) && judge_established(passage, HOOK_FORWARD) &&
-	       judge_established(passage, HOOK_POSTROUTING);
+	struct tuple tuple = table_tuple(&engine->table, table_session(&engine->table, index), DIRECTION_ORIGINAL);
+	enum family family = address_family(&tuple.source.address);
+	const struct ruleset *ruleset = engine->configuration->ruleset;
+
+	return ruleset_established_accepted(ruleset, HOOK_PREROUTING, family) &&
+	       ruleset_established_accepted(ruleset, HOOK_FORWARD, family) &&
+	       ruleset_established_accepted(ruleset, HOOK_POSTROUTING, family);
 }
 
 void fastpath_consider(struct passage *passage)
@@ -83,7 +88,7 @@ void fastpath_consider(struct passage *passage)
 	}
 	packets = session_packets(session, DIRECTION_ORIGINAL) + session_packets(session, DIRECTION_REPLY);
 	if (packets % OFFER_PACKETS || !passage->meta->iif || !is_fit(passage->engine, session) ||
-	    !passes_unseen(passage))
+	    !passes_unseen(passage->engine, passage->index))
 		return;
 	effect = outbox_add(&passage->engine->outbox, EFFECT_INSTALL, passage->now);
 	if (!effect)
@@ -257,18 +262,6 @@ bool engine_lent(const struct engine *engine, uint32_t index, struct session_han
 	return true;
 }
 
-/* Do today's rules let its packets pass unseen? */
-static bool is_accepted(const struct engine *engine, uint32_t index)
-{
-	struct tuple tuple = table_tuple(&engine->table, table_session(&engine->table, index), DIRECTION_ORIGINAL);
-	enum family family = address_family(&tuple.source.address);
-	const struct ruleset *ruleset = engine->configuration->ruleset;
-
-	return ruleset_established_accepted(ruleset, HOOK_PREROUTING, family) &&
-	       ruleset_established_accepted(ruleset, HOOK_FORWARD, family) &&
-	       ruleset_established_accepted(ruleset, HOOK_POSTROUTING, family);
-}
-
 void fastpath_adopt(struct engine *engine, uint32_t index)
 {
 	struct session *session = table_session(&engine->table, index);
@@ -284,7 +277,7 @@ void fastpath_adopt(struct engine *engine, uint32_t index)
 	session->flags |= SESSION_LENT;
 	engine->lent++;
 	fastpath_regain(engine, index);
-	if (!is_accepted(engine, index))
+	if (!passes_unseen(engine, index))
 		fastpath_recall(engine, index);
 }
 
