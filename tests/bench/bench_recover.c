@@ -9,11 +9,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "conntrack/checksum.h"
 #include "sluice/snapshot.h"
 #include "sluice/storage.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/model/configuration_text.h"
 
 #define SESSIONS 1000000u
 #define ROUNDS 3u
@@ -36,49 +37,11 @@ static const char rules[] = "gateway { capacity 1048576; sessions-per-source 0 }
 			    "	}\n"
 			    "}\n";
 
-static uint64_t used_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static char *give_text(void *context, const char *path, size_t *length)
-{
-	(void)path;
-	*length = strlen(context);
-	return strdup(context);
-}
-
-static int expand_nothing(void *context, const char *pattern, void (*each)(void *, const char *), void *each_context)
-{
-	(void)context;
-	(void)pattern;
-	(void)each;
-	(void)each_context;
-	return 0;
-}
-
-static struct link link_of(uint32_t index, const char *name, uint8_t first, uint8_t last)
-{
-	struct link link = { .index = index, .mtu = 1500, .up = true, .address_count = 1 };
-	uint8_t address[4] = { first, 0, 0, last };
-
-	snprintf(link.name, sizeof(link.name), "%s", name);
-	link.addresses[0] = (struct link_address){
-		.address = address_from_ipv4(address),
-		.prefix_length = 8,
-		.global = true,
-		.usable = true,
-	};
-	return link;
-}
-
 static struct engine *raise_engine(struct configuration *configuration, void *memory, struct mono now)
 {
 	static const struct engine_secrets secrets = { { 1, 2 }, { 3, 4, 5, 6 } };
-	struct link links[] = { link_of(LAN, "lan", 10, 1), link_of(WAN, "wan", 198, 1) };
+	struct link links[] = { link_with_address(LAN, "lan", "10.0.0.1", 8),
+				link_with_address(WAN, "wan", "198.0.0.1", 8) };
 	struct link_table table = { 2, links };
 	struct engine *engine = engine_create_in(&configuration->settings, &secrets, now, memory);
 
@@ -117,12 +80,12 @@ static double recover(struct configuration *configuration, void *memory, struct 
 {
 	struct engine *engine = raise_engine(configuration, memory, now);
 	struct engine_recovery recovery;
-	uint64_t begin = used_ns();
+	uint64_t begin = thread_ns();
 	double took;
 
 	if (engine_recover(engine, now, &recovery) != 0)
 		exit(1);
-	took = (double)(used_ns() - begin) / 1e6;
+	took = (double)(thread_ns() - begin) / 1e6;
 	engine_destroy(engine);
 	return recovery.lost || recovery.recovered != sessions ? -1 : took;
 }
@@ -131,9 +94,8 @@ int main(int argc, char **argv)
 {
 	uint32_t sessions = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : SESSIONS;
 	uint32_t rounds = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : ROUNDS;
-	const struct loader loader = { (void *)(uintptr_t)rules, give_text, expand_nothing };
 	struct diagnostics diagnostics = { 0 };
-	struct configuration *configuration = configuration_load(&loader, "bench", &diagnostics);
+	struct configuration *configuration = configuration_from_text("bench", rules, &diagnostics);
 	void *memory = calloc(1, storage_size(CAPACITY));
 	struct mono now = { 1000 * NS_PER_S };
 	struct engine_recovery recovery;
@@ -147,7 +109,7 @@ int main(int argc, char **argv)
 	engine = raise_engine(configuration, memory, now);
 	if (engine_recover(engine, now, &recovery) != 0)
 		return EXIT_FAILURE;
-	opening = used_ns();
+	opening = thread_ns();
 	for (uint32_t i = 0; i < sessions; i++) {
 		now.ns += NS_PER_MS;
 		open_session(engine, i, now);
@@ -157,7 +119,7 @@ int main(int argc, char **argv)
 		now.ns += NS_PER_MS / 10;
 		open_session(engine, (uint32_t)(i * 2654435761u % sessions), now);
 	}
-	opening = used_ns() - opening;
+	opening = thread_ns() - opening;
 	engine_destroy(engine);
 	for (uint32_t i = 0; i < rounds; i++) {
 		double took = recover(configuration, memory, now, sessions);

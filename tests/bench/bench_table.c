@@ -6,15 +6,16 @@
  *
  *	bench_table [CAPACITY [SIZE...]]
  *
- * Prints one JSON object a line: ns a packet without what making the packet costs, bytes
+ * Prints one JSON object a line: ns of the processor a packet without what making the packet costs, bytes
  * the process has, and for the end the longest single turn with the daemon's budget.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "conntrack/engine_private.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/model/configuration_text.h"
 
 #define PACKETS 2000000u
 #define PACE_NS 1000u	 /* simulated time between two packets: a million a second */
@@ -48,24 +49,13 @@ struct bench {
 	struct mono now;
 	enum shape shape;
 	uint32_t size;
-	uint64_t random;
 	struct be16 *external_port; /* of each session: where its answers go */
 	uint8_t *external_host;
 };
 
-/* Of this thread, not of the clock on the wall: the machine has other things to do. */
-static uint64_t clock_ns(void)
+static uint32_t draw_below(uint32_t limit)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static uint32_t draw(struct bench *bench, uint32_t below)
-{
-	bench->random = bench->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)((bench->random >> 32) * below >> 32);
+	return (uint32_t)((draw() >> 32) * limit >> 32);
 }
 
 static uint64_t resident_bytes(void)
@@ -232,10 +222,10 @@ static void send_each(struct bench *bench, bool back, const char *what)
 
 static double measure_open(struct bench *bench)
 {
-	uint64_t begin = clock_ns(), spent;
+	uint64_t begin = thread_ns(), spent;
 
 	send_each(bench, false, "open");
-	spent = clock_ns() - begin;
+	spent = thread_ns() - begin;
 	send_each(bench, true, "answer");
 	return (double)spent / bench->size;
 }
@@ -246,22 +236,22 @@ static double measure_packets(struct bench *bench, bool back)
 	uint8_t bytes[64];
 	uint64_t begin, making, sending;
 
-	begin = clock_ns();
+	begin = thread_ns();
 	for (uint32_t n = 0; n < PACKETS / 4; n++) {
-		build(bench, draw(bench, bench->size), back, bytes);
+		build(bench, draw_below(bench->size), back, bytes);
 		sink = bytes[20];
 	}
 	(void)sink;
-	making = (clock_ns() - begin) * 4;
-	begin = clock_ns();
+	making = (thread_ns() - begin) * 4;
+	begin = thread_ns();
 	for (uint32_t n = 0; n < PACKETS; n += ENGINE_PREVIEW) {
 		uint32_t sessions[ENGINE_PREVIEW];
 
 		for (unsigned int i = 0; i < ENGINE_PREVIEW; i++)
-			sessions[i] = draw(bench, bench->size);
+			sessions[i] = draw_below(bench->size);
 		send_batch(bench, sessions, ENGINE_PREVIEW, back, "packet");
 	}
-	sending = clock_ns() - begin;
+	sending = thread_ns() - begin;
 	return ((double)sending - (double)making) / PACKETS;
 }
 
@@ -274,9 +264,9 @@ static double measure_lookup(struct bench *bench)
 	enum direction direction;
 	bool six = bench->shape == SHAPE_NAT6;
 
-	begin = clock_ns();
+	begin = thread_ns();
 	for (uint32_t n = 0; n < PACKETS; n++) {
-		uint32_t i = draw(bench, bench->size);
+		uint32_t i = draw_below(bench->size);
 
 		build(bench, i, false, bytes);
 		tuple.source.address = six ? address_from_ipv6(bytes + 8) : address_from_ipv4(bytes + 12);
@@ -285,7 +275,7 @@ static double measure_lookup(struct bench *bench)
 		if (table_lookup(&bench->engine->table, &tuple, &direction) == SESSION_NONE)
 			fail(bench, "lookup", REASON_NONE);
 	}
-	return (double)(clock_ns() - begin) / PACKETS;
+	return (double)(thread_ns() - begin) / PACKETS;
 }
 
 /* All are due at once: what each turn takes, and what all take. */
@@ -297,9 +287,9 @@ static void measure_end(struct bench *bench)
 
 	bench->now.ns += 3600 * NS_PER_S;
 	do {
-		begin = clock_ns();
+		begin = thread_ns();
 		more = engine_tick(bench->engine, bench->now, TICK_BUDGET);
-		spent = clock_ns() - begin;
+		spent = thread_ns() - begin;
 		forget_effects(bench);
 		longest = spent > longest ? spent : longest;
 		total += spent;
@@ -312,13 +302,6 @@ static void measure_end(struct bench *bench)
 
 /* ---------------------------------------------------------------- the engine */
 
-static char *read_text(void *context, const char *path, size_t *length)
-{
-	(void)path;
-	*length = strlen(context);
-	return strdup(context);
-}
-
 static void begin(struct bench *bench, uint32_t capacity)
 {
 	static const struct engine_secrets secrets = { { 11, 12 }, { 13, 14, 15, 16 } };
@@ -327,10 +310,9 @@ static void begin(struct bench *bench, uint32_t capacity)
 	const struct link_table table = { 2, links };
 	struct diagnostics diagnostics = { 0 };
 	char text[1024];
-	struct loader loader = { text, read_text, NULL };
 
 	snprintf(text, sizeof(text), rules, capacity, translations[bench->shape]);
-	bench->configuration = configuration_load(&loader, "bench", &diagnostics);
+	bench->configuration = configuration_from_text("bench", text, &diagnostics);
 	if (!bench->configuration) {
 		if (diagnostics.count)
 			diagnostic_format(&diagnostics.list[0], text, sizeof(text));
@@ -350,7 +332,7 @@ static void begin(struct bench *bench, uint32_t capacity)
 
 static void measure(enum shape shape, uint32_t capacity, uint32_t size)
 {
-	struct bench bench = { .shape = shape, .size = size, .random = 1 };
+	struct bench bench = { .shape = shape, .size = size };
 	struct snapshot_status status;
 	uint64_t before = resident_bytes(), held;
 	double open, outward, back, lookup;
