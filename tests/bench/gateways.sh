@@ -52,28 +52,10 @@ takes() {
 	esac
 }
 
-translation() {
-	cat <<-RULES
-		oifname "wan" ip saddr 10.64.0.0/10 snat ip to 198.51.100.16-198.51.100.63
-		oifname "wan" ip saddr 10.128.0.0/16 meta l4proto udp snat ip to 198.51.100.64:20000-$((20000 + POOL_PORTS - 1))
-		oifname "wan" ip saddr 10.0.0.0/24 masquerade
-	RULES
-}
-
 rules_bench() {
-	cat <<-RULES
-		table inet gateway {
-			chain forward {
-				type filter hook forward priority filter; policy drop;
-				ct state vmap { established : accept, related : accept, invalid : drop }
-				iifname "lan" oifname "wan" accept
-			}
-			chain postrouting {
-				type nat hook postrouting priority srcnat;
-				$(translation)
-			}
-		}
-	RULES
+	rules_nat 'oifname "wan" ip saddr 10.64.0.0/10 snat ip to 198.51.100.16-198.51.100.63' \
+		"oifname \"wan\" ip saddr 10.128.0.0/16 meta l4proto udp snat ip to 198.51.100.64:20000-$((20000 + POOL_PORTS - 1))" \
+		'oifname "wan" ip saddr 10.0.0.0/24 masquerade'
 }
 
 # sluice_start: room for $CAPACITY sessions, and no limit for the flood's few clients.

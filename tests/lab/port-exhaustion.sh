@@ -8,21 +8,7 @@ topology <<'PICTURE'
                                        (second address: 198.51.100.4)
 PICTURE
 
-rules() {
-	cat <<-RULES
-	table ip gateway {
-		chain forward {
-			type filter hook forward priority filter; policy drop;
-			ct state vmap { established : accept, related : accept, invalid : drop }
-			iifname "lan" oifname "wan" accept
-		}
-		chain postrouting {
-			type nat hook postrouting priority srcnat;
-			oifname "wan" meta l4proto tcp snat to $1
-		}
-	}
-	RULES
-}
+rules() { rules_nat "oifname \"wan\" meta l4proto tcp snat ip to $1"; }
 # crowd TO:PORT=COUNT...: that many connections at once, all held for a moment; prints how many work
 crowd() {
 	inside client timeout 30 "$PYTHON" "$NET/crowd.py" connect --timeout 4 --from 10.0.0.10 "$@" |
@@ -42,7 +28,7 @@ in_gateway nft -f "$WORK/kernel.nft"
 kernel=$(crowd 198.51.100.2:7=40)
 note "of 40 connections $kernel work; the only trace of the others is one counter:"
 show in_gateway conntrack -S
-in_gateway nft delete table ip gateway
+in_gateway nft delete table inet gateway
 in_gateway conntrack -F 2>/dev/null
 series "connections of 40 that work" "$kernel"
 moment failure "the kernel's ports are used up"

@@ -33,19 +33,7 @@ teardown() {
 gateway() {
 	{
 		gateway_block "capacity 131072" "sessions-per-source 0" "$@"
-		cat <<-'RULES'
-		table inet gateway {
-			chain forward {
-				type filter hook forward priority filter; policy drop;
-				ct state vmap { established : accept, related : accept, invalid : drop }
-				iifname "lan" oifname "wan" accept
-			}
-			chain postrouting {
-				type nat hook postrouting priority srcnat;
-				oifname "wan" meta l4proto tcp snat ip to 198.51.100.7:20000-29999
-			}
-		}
-		RULES
+		rules_nat 'oifname "wan" meta l4proto tcp snat ip to 198.51.100.7:20000-29999'
 	} >"$WORK/sluice.conf"
 	gateway_launch
 	gateway_await
@@ -104,19 +92,7 @@ causes() {
 }
 
 @test "the kernel's NAT under the same load, for comparison" {
-	in_gateway nft -f - <<-'RULES'
-	table inet gateway {
-		chain forward {
-			type filter hook forward priority filter; policy drop;
-			ct state vmap { established : accept, related : accept, invalid : drop }
-			iifname "lan" oifname "wan" accept
-		}
-		chain postrouting {
-			type nat hook postrouting priority srcnat;
-			oifname "wan" meta l4proto tcp snat ip to 198.51.100.7:20000-29999
-		}
-	}
-	RULES
+	rules_nat 'oifname "wan" meta l4proto tcp snat ip to 198.51.100.7:20000-29999' | in_gateway nft -f -
 	crowd 2 --timeout 5
 	# How many it is depends on the draw; none can be beyond the ports there are.
 	[ "$(works 2)" -le 10000 ]

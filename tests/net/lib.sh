@@ -177,6 +177,22 @@ rules_default() {
 	RULES
 }
 
+# rules_nat LINE...: the lan may go out, translated as these lines say.
+rules_nat() {
+	cat <<-'RULES'
+	table inet gateway {
+		chain forward {
+			type filter hook forward priority filter; policy drop;
+			ct state vmap { established : accept, related : accept, invalid : drop }
+			iifname "lan" oifname "wan" accept
+		}
+		chain postrouting {
+			type nat hook postrouting priority srcnat;
+	RULES
+	printf '\t\t%s\n' "$@"
+	printf '\t}\n}\n'
+}
+
 control() { "$SLUICECTL" -s "$WORK/control.sock" "$@"; }
 # status JQ-EXPRESSION: one value of `sluicectl status -j`
 status() { control -j status | jq -r "$1"; }
@@ -203,19 +219,7 @@ gateway_stop() { stop sluiced; }
 
 # The same gateway by the kernel's own means: what sluice is compared with.
 gateway_kernel() {
-	in_gateway nft -f - <<-'RULES'
-	table inet gateway {
-		chain forward {
-			type filter hook forward priority filter; policy drop;
-			ct state vmap { established : accept, related : accept, invalid : drop }
-			iifname "lan" oifname "wan" accept
-		}
-		chain postrouting {
-			type nat hook postrouting priority srcnat;
-			oifname "wan" ip saddr 10.0.0.0/24 masquerade
-		}
-	}
-	RULES
+	rules_nat 'oifname "wan" ip saddr 10.0.0.0/24 masquerade' | in_gateway nft -f -
 }
 
 gateway_kernel_stop() { in_gateway nft delete table inet gateway; }

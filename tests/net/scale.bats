@@ -14,20 +14,8 @@ export PYTHONPATH=$NET PYTHONDONTWRITEBYTECODE=1
 
 # Twice the wanted ports for four million, on 128 external addresses.
 rules() {
-	cat <<-'RULES'
-	table inet gateway {
-		chain forward {
-			type filter hook forward priority filter; policy drop;
-			ct state vmap { established : accept, related : accept, invalid : drop }
-			iifname "lan" oifname "wan" accept
-		}
-		chain postrouting {
-			type nat hook postrouting priority srcnat;
-			oifname "wan" ip saddr 10.64.0.0/10 snat ip to 198.51.100.16-198.51.100.143
-			oifname "wan" masquerade
-		}
-	}
-	RULES
+	rules_nat 'oifname "wan" ip saddr 10.64.0.0/10 snat ip to 198.51.100.16-198.51.100.143' \
+		'oifname "wan" masquerade'
 }
 
 # configure DURATION: how long a session is kept that nobody answers
