@@ -7,6 +7,38 @@
 
 #include <cmocka.h>
 
+static const char *absent;
+static uint64_t seed;
+
+int stage_open(void **state)
+{
+	(void)state;
+	absent = run_open();
+	if (absent)
+		print_message("no test run: %s\n", absent);
+	seed = wire_seed();
+	return 0;
+}
+
+int stage_close(void **state)
+{
+	(void)state;
+	run_close();
+	return 0;
+}
+
+void stage_begin(struct stage *stage)
+{
+	if (absent)
+		skip();
+	stage->random = seed;
+}
+
+uint64_t stage_seed(void)
+{
+	return seed;
+}
+
 static void put32(uint8_t *at, uint32_t value)
 {
 	for (unsigned int i = 0; i < 4; i++)

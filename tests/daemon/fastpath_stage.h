@@ -18,8 +18,8 @@
 #define STAGE_REACHED (STAGE_HEARD - 700u) /* what the sender has acknowledged of it */
 
 /**
- * struct stage - start with zeros
- * @random: what is random comes from here; set it
+ * struct stage - start with zeros and stage_begin()
+ * @random: what is random comes from here; see stage_begin()
  * @shape, @wire, @frame: the packet, each made of the one before
  */
 struct stage {
@@ -29,6 +29,14 @@ struct stage {
 	struct run_frame frame;
 	uint64_t random;
 };
+
+/* Of a group of tests: the program is loaded; where that cannot be, each test is skipped by stage_begin(). */
+int stage_open(void **state);
+int stage_close(void **state);
+
+/* What is random in a test comes from one seed. */
+void stage_begin(struct stage *stage);
+uint64_t stage_seed(void);
 
 /* A session between random endpoints, established; its packet is the next of its sender. */
 void stage_make(struct stage *stage, enum family family, uint8_t protocol, size_t payload);

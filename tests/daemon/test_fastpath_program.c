@@ -15,39 +15,12 @@
 #define ROUNDS 400
 
 static const enum family families[] = { FAMILY_IPV4, FAMILY_IPV6 };
-static const char *absent;
-static uint64_t seed;
-
-static int setup(void **state)
-{
-	(void)state;
-	absent = run_open();
-	if (absent)
-		print_message("no test run: %s\n", absent);
-	seed = wire_seed();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	run_close();
-	return 0;
-}
-
-static void begin(void **state, struct stage *stage)
-{
-	(void)state;
-	if (absent)
-		skip();
-	stage->random = seed;
-}
-
 static void test_translation(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		enum family family = i & 1 ? FAMILY_IPV6 : FAMILY_IPV4;
 		uint8_t protocol = i & 2 ? PROTOCOL_UDP : PROTOCOL_TCP;
@@ -63,7 +36,8 @@ static void test_partial_translation(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		stage_make(&stage, i & 1 ? FAMILY_IPV6 : FAMILY_IPV4, i & 2 ? PROTOCOL_UDP : PROTOCOL_TCP, i % 7);
 		run_remove(&stage.flow);
@@ -85,7 +59,8 @@ static void test_udp_without_checksum(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < 32; i++) {
 		stage_make(&stage, FAMILY_IPV4, PROTOCOL_UDP, i);
 		stage.shape.no_checksum = true;
@@ -110,7 +85,8 @@ static void test_identification(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	stage_make(&stage, FAMILY_IPV4, PROTOCOL_UDP, 12);
 	stage.flow.counter = 7;
 	run_install(&stage.flow);
@@ -140,7 +116,8 @@ static void test_wrong_checksum_stays_wrong(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < 32; i++) {
 		static struct wire expected;
 		size_t at;
@@ -394,7 +371,8 @@ static void test_goes_up(void **state)
 	static const uint8_t protocols[] = { PROTOCOL_TCP, PROTOCOL_UDP };
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < 2; i++) {
 		CHECK_BENT(&stage, FAMILY_IPV4, protocols[i], bent_any);
 		CHECK_BENT(&stage, FAMILY_IPV6, protocols[i], bent_any);
@@ -412,7 +390,8 @@ static void test_short_frames(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < 4; i++) {
 		stage_make(&stage, families[i & 1], i & 2 ? PROTOCOL_UDP : PROTOCOL_TCP, 0);
 		for (size_t length = stage.frame.length - 1; length >= RUN_ETHERNET + stage.wire.l4; length--) {
@@ -429,7 +408,8 @@ static void test_padding(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	stage_make(&stage, FAMILY_IPV4, PROTOCOL_UDP, 1);
 	memset(stage.frame.bytes + stage.frame.length, 0xaa, 60 - stage.frame.length);
 	stage.frame.length = 60;
@@ -441,7 +421,8 @@ static void test_largest(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < 2; i++) {
 		size_t headers = families[i] == FAMILY_IPV4 ? 40 : 60;
 
@@ -465,7 +446,8 @@ static void test_removed(void **state)
 {
 	static struct stage stage;
 
-	begin(state, &stage);
+	(void)state;
+	stage_begin(&stage);
 	for (unsigned int i = 0; i < 4; i++) {
 		stage_make(&stage, families[i & 1], i & 2 ? PROTOCOL_UDP : PROTOCOL_TCP, 9);
 		stage_assert_forwarded(&stage, "a packet of a session");
@@ -490,5 +472,5 @@ int main(void)
 		cmocka_unit_test(test_removed),
 	};
 
-	return cmocka_run_group_tests_name("fastpath_program", tests, setup, teardown);
+	return cmocka_run_group_tests_name("fastpath_program", tests, stage_open, stage_close);
 }

@@ -18,26 +18,6 @@
 #define PLAYS 150
 #define STEPS 120
 
-static const char *absent;
-static uint64_t seed;
-
-static int setup(void **state)
-{
-	(void)state;
-	absent = run_open();
-	if (absent)
-		print_message("no test run: %s\n", absent);
-	seed = wire_seed();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	run_close();
-	return 0;
-}
-
 /* ------------------------------------------------------------------- the four bounds */
 
 static const struct edge {
@@ -64,9 +44,7 @@ static void test_edges(void **state)
 	static struct stage stage;
 
 	(void)state;
-	if (absent)
-		skip();
-	stage.random = seed;
+	stage_begin(&stage);
 	for (size_t i = 0; i < 2 * sizeof(edges) / sizeof(edges[0]); i++) {
 		const struct edge *edge = &edges[i / 2];
 
@@ -87,9 +65,7 @@ static void test_learned(void **state)
 	struct fastpath_side *sender, *receiver;
 
 	(void)state;
-	if (absent)
-		skip();
-	stage.random = seed;
+	stage_begin(&stage);
 	stage_make(&stage, FAMILY_IPV4, PROTOCOL_TCP, 100);
 	sender = &run_slots()[STAGE_SLOT].side[stage.flow.direction];
 	receiver = &run_slots()[STAGE_SLOT].side[!stage.flow.direction];
@@ -171,9 +147,7 @@ static void test_sack(void **state)
 	static struct stage stage;
 
 	(void)state;
-	if (absent)
-		skip();
-	stage.random = seed;
+	stage_begin(&stage);
 	for (size_t i = 0; i < 2 * sizeof(layouts) / sizeof(layouts[0]); i++) {
 		stage_make(&stage, i & 1 ? FAMILY_IPV6 : FAMILY_IPV4, PROTOCOL_TCP, i % 3 * 50);
 		check_layout(&stage, &layouts[i / 2], true);
@@ -357,7 +331,7 @@ static void complain(const struct twins *twins, const char *what)
 		    i / 2 ? "lent " : "alone", i & 1, side->end, side->maxend, side->maxack, side->maxwin, side->scale,
 		    side->flags, tcp->last_packet, tcp->repeats, tcp->last_direction);
 	}
-	fail_msg("SEED=%llu: %s", (unsigned long long)seed, what);
+	fail_msg("SEED=%llu: %s", (unsigned long long)stage_seed(), what);
 }
 
 static void compare(const struct twins *twins, const struct track_result *wanted, const struct track_result *got)
@@ -462,9 +436,7 @@ static void test_same_as_alone(void **state)
 	static struct twins twins;
 
 	(void)state;
-	if (absent)
-		skip();
-	twins.stage.random = seed;
+	stage_begin(&twins.stage);
 	twins.settings = settings_default();
 	twins.settings.tcp_loose = twins.settings.tcp_liberal = false;
 	for (unsigned int i = 0; i < PLAYS; i++)
@@ -482,5 +454,5 @@ int main(void)
 		cmocka_unit_test(test_same_as_alone),
 	};
 
-	return cmocka_run_group_tests_name("fastpath_window", tests, setup, teardown);
+	return cmocka_run_group_tests_name("fastpath_window", tests, stage_open, stage_close);
 }

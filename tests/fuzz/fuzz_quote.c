@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/model/gateway.h"
+#include "tests/fuzz/two_links.h"
 #include "tests/model/invariants.h"
 
 #define SESSIONS 3
@@ -19,16 +19,6 @@
 #define QUOTE_MOST 600
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char rules[] =
-    "gateway { capacity 64 }\n"
-    "table inet gateway {\n"
-    "	chain forward { type filter hook forward priority filter; policy drop;\n"
-    "		ct state established,related accept\n"
-    "		iifname \"lan\" accept\n"
-    "	}\n"
-    "	chain postrouting { type nat hook postrouting priority srcnat; oifname \"wan\" masquerade; }\n"
-    "}\n";
 
 /* As they left: what an honest error would quote. */
 static struct wire left[SESSIONS];
@@ -71,12 +61,8 @@ static size_t put_quote(uint8_t *at, uint8_t choice, const uint8_t *data, size_t
 
 static void start(struct gateway *gateway)
 {
-	char why[256];
-
 	memset(gateway, 0, sizeof(*gateway));
-	if (!gateway_add_link(gateway, "lan=10.0.0.1/24") || !gateway_add_link(gateway, "wan=198.51.100.1/24") ||
-	    !gateway_start(gateway, "fuzz", rules, why, sizeof(why)))
-		abort();
+	two_links_start(gateway);
 	open_sessions(gateway);
 }
 

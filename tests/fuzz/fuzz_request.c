@@ -9,33 +9,9 @@
 #include "daemon/question.h"
 #include "daemon/report.h"
 #include "daemon/request.h"
-#include "tests/model/gateway.h"
+#include "tests/fuzz/two_links.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char rules[] =
-    "gateway { capacity 64 }\n"
-    "table inet gateway {\n"
-    "	chain forward { type filter hook forward priority filter; policy drop;\n"
-    "		ct state established,related accept\n"
-    "		iifname \"lan\" accept\n"
-    "	}\n"
-    "	chain postrouting { type nat hook postrouting priority srcnat; oifname \"wan\" masquerade; }\n"
-    "}\n";
-
-static struct gateway *start(void)
-{
-	static struct gateway gateway;
-	char why[256];
-
-	if (gateway.engine)
-		return &gateway;
-	if (!gateway_add_link(&gateway, "lan=10.0.0.1/24,fd00::1/64") ||
-	    !gateway_add_link(&gateway, "wan=198.51.100.1/24,2001:db8::1/64") ||
-	    !gateway_start(&gateway, "fuzz", rules, why, sizeof(why)))
-		abort();
-	return &gateway;
-}
 
 static void explain(struct gateway *gateway, const char *text)
 {
@@ -51,20 +27,22 @@ static void explain(struct gateway *gateway, const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct snapshot_session session = { .state_name = "ESTABLISHED" };
-	struct gateway *gateway = start();
+	static struct gateway gateway;
 	struct request_text text;
 	struct request request;
 	char error[256] = "", *line = malloc(size + 1);
 
 	if (!line)
 		return 0;
+	if (!gateway.engine)
+		two_links_start(&gateway);
 	memcpy(line, data, size);
 	line[size] = '\0';
 	if (report_parse_request(line, size, &text, error, sizeof(error)) == 0 &&
 	    request_parse(&text, &request, error, sizeof(error)) == 0) {
 		filter_match(&request.filter, &session);
 		if (request.verb == REQUEST_WHY)
-			explain(gateway, request.tuple);
+			explain(&gateway, request.tuple);
 	} else if (!*error || !memchr(error, '\0', sizeof(error))) {
 		/* Whoever is refused is told why. */
 		abort();

@@ -207,3 +207,14 @@ struct gateway_verdict gateway_send(struct gateway *gateway, uint32_t iif, struc
 	result.oif = verdict.reason == REASON_NONE && !result.expired ? meta.oif : 0;
 	return result;
 }
+
+enum reason gateway_send_tuple(struct gateway *gateway, uint32_t iif, const struct tuple *tuple, uint64_t *random)
+{
+	const struct wire_shape shape = { .tuple = *tuple };
+	struct wire wire;
+
+	wire_build(&wire, &shape, random);
+	wire.bytes[wire.family == FAMILY_IPV4 ? 8 : 7] = 64;
+	wire_seal(&wire);
+	return gateway_send(gateway, iif, &wire).reason;
+}

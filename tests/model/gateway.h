@@ -29,7 +29,7 @@ struct gateway {
 	struct effect event; /* the latest of a session */
 	size_t alert_count;  /* since the start; the latest GATEWAY_ALERTS of them are kept, in turn */
 	struct effect alerts[GATEWAY_ALERTS];
-	size_t offer_count;  /* of sessions for a fast path, not yet looked at */
+	size_t offer_count; /* of sessions for a fast path, not yet looked at */
 	struct effect offers[GATEWAY_OFFERS];
 	size_t answer_count;
 	struct {
@@ -77,5 +77,13 @@ void gateway_pass(struct gateway *gateway, uint64_t ms);
  * @wire: rewritten in place
  */
 struct gateway_verdict gateway_send(struct gateway *gateway, uint32_t iif, struct wire *wire);
+
+/**
+ * gateway_send_tuple() - the shortest packet of that tuple, with hops to spare
+ * @random: what else it needs is from there, see wire_build()
+ *
+ * Return: the reason; gateway->event tells of its session.
+ */
+enum reason gateway_send_tuple(struct gateway *gateway, uint32_t iif, const struct tuple *tuple, uint64_t *random);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "tests/model/gateway.h"
+#include "tests/unit/lan_wan.h"
 
 #define CAPACITY 131072
 #define HOSTS (CAPACITY / 16)
@@ -23,7 +23,7 @@ static uint64_t random_state = 1;
 
 static void raise_gateway(const char *settings)
 {
-	char text[1024], why[400];
+	char text[1024];
 
 	snprintf(text, sizeof(text),
 		 "gateway { capacity %d; sessions-per-source 0; pooling arbitrary; %s }\n"
@@ -34,10 +34,7 @@ static void raise_gateway(const char *settings)
 		 "	}\n"
 		 "}\n",
 		 CAPACITY, settings);
-	assert_true(gateway_add_link(&gateway, "lan=10.0.0.1/8"));
-	assert_true(gateway_add_link(&gateway, "wan=198.51.100.1/24"));
-	if (!gateway_start(&gateway, "test", text, why, sizeof(why)))
-		fail_msg("%s", why);
+	lan_wan_start(&gateway, text);
 }
 
 static int lower_gateway(void **unused)
@@ -49,13 +46,7 @@ static int lower_gateway(void **unused)
 
 static enum reason pass(uint32_t iif, const struct tuple *tuple)
 {
-	static struct wire wire;
-	struct wire_shape shape = { .tuple = *tuple };
-
-	wire_build(&wire, &shape, &random_state);
-	wire.bytes[8] = 64;
-	wire_seal(&wire);
-	return gateway_send(&gateway, iif, &wire).reason;
+	return gateway_send_tuple(&gateway, iif, tuple, &random_state);
 }
 
 /* The first packet of the inside host @number; its answer when @answered. */
@@ -67,10 +58,10 @@ static enum reason talk(uint32_t number, uint8_t net, uint8_t last, bool answere
 			       { address_from_ipv4(outside), be16_from_host(53) },
 			       PROTOCOL_UDP,
 			       0 };
-	enum reason reason = pass(gateway.links[0].index, &tuple);
+	enum reason reason = pass(LAN_INDEX(&gateway), &tuple);
 
 	gateway.now.ns += 10000;
-	return reason == REASON_NONE && answered ? pass(gateway.links[1].index, &gateway.event.session.reply) : reason;
+	return reason == REASON_NONE && answered ? pass(WAN_INDEX(&gateway), &gateway.event.session.reply) : reason;
 }
 
 static uint32_t answered_sessions(void)
@@ -137,7 +128,7 @@ static void a_scanner_displaces_itself(void **unused)
 				       0 };
 
 		if (i % 256 != 0 && i % 256 != 255)
-			assert_int_equal(pass(gateway.links[0].index, &tuple), REASON_NONE);
+			assert_int_equal(pass(LAN_INDEX(&gateway), &tuple), REASON_NONE);
 	}
 	assert_int_equal(talk(7, 3, 115, true), REASON_NONE);
 	snapshot_status(gateway.engine, &status);

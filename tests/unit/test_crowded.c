@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "conntrack/mapping.h"
-#include "tests/model/gateway.h"
+#include "tests/unit/lan_wan.h"
 
 #define FIRST 2000
 #define PORTS 100 /* more than are walked one by one: the destination gets an allocator */
@@ -85,14 +85,10 @@ static const char config[] = "gateway { capacity 4096; sessions-per-source 0; po
 
 static enum reason pass(struct gateway *gateway, uint32_t iif, struct endpoint from, struct endpoint to)
 {
-	static struct wire wire;
-	static uint64_t state = 1;
-	struct wire_shape shape = { .tuple = { from, to, PROTOCOL_UDP, 0 } };
+	static uint64_t random = 1;
+	const struct tuple tuple = { from, to, PROTOCOL_UDP, 0 };
 
-	wire_build(&wire, &shape, &state);
-	wire.bytes[8] = 64;
-	wire_seal(&wire);
-	return gateway_send(gateway, iif, &wire).reason;
+	return gateway_send_tuple(gateway, iif, &tuple, &random);
 }
 
 /* A host outside talks to the router itself, on a port of the pool; when that is over, the port is free for it. */
@@ -101,27 +97,23 @@ static void the_engine_gives_a_stray_port_back(void **state)
 	static struct gateway gateway;
 	const struct endpoint busy = endpoint("203.0.113.2", 443), self = endpoint("198.51.100.1", FIRST + 7);
 	struct session_handle handle;
-	char why[400];
 
 	(void)state;
-	assert_true(gateway_add_link(&gateway, "lan=10.0.0.1/8") && gateway_add_link(&gateway, "wan=198.51.100.1/24"));
-	if (!gateway_start(&gateway, "test", config, why, sizeof(why)))
-		fail_msg("%s", why);
-	assert_int_equal(pass(&gateway, gateway.links[1].index, busy, self), REASON_NONE);
+	lan_wan_start(&gateway, config);
+	assert_int_equal(pass(&gateway, WAN_INDEX(&gateway), busy, self), REASON_NONE);
 	handle = gateway.event.session.handle;
 	for (uint16_t i = 0; i < PORTS; i++)
-		assert_int_equal(pass(&gateway, gateway.links[0].index, endpoint("10.0.0.2", (uint16_t)(1000 + i)),
+		assert_int_equal(pass(&gateway, LAN_INDEX(&gateway), endpoint("10.0.0.2", (uint16_t)(1000 + i)),
 				      endpoint("203.0.113.1", 443)),
 				 REASON_NONE);
 	for (uint16_t i = 0; i < PORTS - 1; i++)
-		assert_int_equal(
-		    pass(&gateway, gateway.links[0].index, endpoint("10.0.0.2", (uint16_t)(3000 + i)), busy),
-		    REASON_NONE);
-	assert_int_equal(pass(&gateway, gateway.links[0].index, endpoint("10.0.0.2", 4000), busy),
+		assert_int_equal(pass(&gateway, LAN_INDEX(&gateway), endpoint("10.0.0.2", (uint16_t)(3000 + i)), busy),
+				 REASON_NONE);
+	assert_int_equal(pass(&gateway, LAN_INDEX(&gateway), endpoint("10.0.0.2", 4000), busy),
 			 REASON_DESTINATION_EXHAUSTED);
 	assert_true(engine_delete_session(gateway.engine, handle, gateway.now));
-	assert_int_equal(pass(&gateway, gateway.links[0].index, endpoint("10.0.0.2", 4000), busy), REASON_NONE);
-	assert_int_equal(pass(&gateway, gateway.links[0].index, endpoint("10.0.0.2", 4001), busy),
+	assert_int_equal(pass(&gateway, LAN_INDEX(&gateway), endpoint("10.0.0.2", 4000), busy), REASON_NONE);
+	assert_int_equal(pass(&gateway, LAN_INDEX(&gateway), endpoint("10.0.0.2", 4001), busy),
 			 REASON_DESTINATION_EXHAUSTED);
 	gateway_stop(&gateway);
 }

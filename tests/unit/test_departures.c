@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "tests/model/gateway.h"
+#include "tests/unit/lan_wan.h"
 
 #define SESSIONS 6000
 #define BUDGET 256
@@ -40,21 +40,17 @@ static struct gateway_verdict send(uint16_t port, struct endpoint *external)
 	wire_build(&wire, &shape, &random_state);
 	wire.bytes[8] = 64;
 	wire_seal(&wire);
-	verdict = gateway_send(&gateway, gateway.links[0].index, &wire);
+	verdict = gateway_send(&gateway, LAN_INDEX(&gateway), &wire);
 	external->address = address_from_ipv4(wire.bytes + 12);
 	return verdict;
 }
 
 static int setup(void **unused)
 {
-	char why[400];
 	struct endpoint external;
 
 	(void)unused;
-	assert_true(gateway_add_link(&gateway, "lan=10.0.0.1/8"));
-	assert_true(gateway_add_link(&gateway, "wan=198.51.100.1/24"));
-	if (!gateway_start(&gateway, "test", config, why, sizeof(why)))
-		fail_msg("%s", why);
+	lan_wan_start(&gateway, config);
 	for (uint16_t i = 0; i < SESSIONS; i++)
 		assert_int_equal(send((uint16_t)(10000 + i), &external).reason, REASON_NONE);
 	return 0;

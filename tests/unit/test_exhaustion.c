@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "tests/model/gateway.h"
+#include "tests/unit/lan_wan.h"
 
 #define ADDRESSES 64
 #define PORTS 256
@@ -21,7 +21,7 @@ static uint64_t random_state = 1;
 
 static void raise_gateway(const char *settings, const char *translation)
 {
-	char text[2048], why[400];
+	char text[2048];
 
 	snprintf(text, sizeof(text),
 		 "gateway { capacity 65536; sessions-per-source 0; %s }\n"
@@ -32,10 +32,7 @@ static void raise_gateway(const char *settings, const char *translation)
 		 "	}\n"
 		 "}\n",
 		 settings, translation);
-	assert_true(gateway_add_link(&gateway, "lan=10.0.0.1/8"));
-	assert_true(gateway_add_link(&gateway, "wan=198.51.100.1/24"));
-	if (!gateway_start(&gateway, "test", text, why, sizeof(why)))
-		fail_msg("%s", why);
+	lan_wan_start(&gateway, text);
 }
 
 static int lower_gateway(void **unused)
@@ -48,22 +45,15 @@ static int lower_gateway(void **unused)
 /* Session @number: of which of @hosts hosts, from a port of its own. */
 static enum reason open_session(uint32_t number, uint32_t hosts, struct endpoint *external)
 {
-	static struct wire wire;
 	uint8_t inside[4] = { 10, 0, (uint8_t)(1 + number % hosts / 250), (uint8_t)(2 + number % hosts % 250) };
-	struct wire_shape shape = {
-		.tuple = { { address_from_ipv4(inside), be16_from_host((uint16_t)(1024 + number / hosts)) },
-			   { wire_address("203.0.113.9"), be16_from_host(53) },
-			   PROTOCOL_UDP,
-			   0 },
-	};
-	struct gateway_verdict verdict;
+	struct tuple tuple = { { address_from_ipv4(inside), be16_from_host((uint16_t)(1024 + number / hosts)) },
+			       { wire_address("203.0.113.9"), be16_from_host(53) },
+			       PROTOCOL_UDP,
+			       0 };
+	enum reason reason = gateway_send_tuple(&gateway, LAN_INDEX(&gateway), &tuple, &random_state);
 
-	wire_build(&wire, &shape, &random_state);
-	wire.bytes[8] = 64; /* hops: one that dies here opens nothing */
-	wire_seal(&wire);
-	verdict = gateway_send(&gateway, gateway.links[0].index, &wire);
 	*external = gateway.event.session.reply.destination;
-	return verdict.reason;
+	return reason;
 }
 
 /* Every port of every address is used before anything is refused; each address says it is full. */
