@@ -53,6 +53,10 @@ $(BUILD)/libsluice.a: $(PURE_OBJ)
 $(BUILD)/libdaemon.a: $(DAEMON_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
+# What tests share: naive models, packets, a gateway around the engine.
+$(BUILD)/libmodel.a: $(MODEL_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
 $(BUILD)/sluiced: $(BUILD)/daemon/sluiced.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -101,21 +105,23 @@ $(BUILD)/rules/lexer.yy.c: rules/lexer.l
 $(BUILD)/rules/%.o: $(BUILD)/rules/%.c $(BUILD)/rules/grammar.tab.h $(FLAGS)
 	$(CC) $(filter-out -W%,$(ALL_CFLAGS)) -Irules -I$(BUILD)/rules -MMD -MP -c -o $@ $<
 
-$(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
+# A test's objects, and of the archives those it needs, each before what it stands on.
+TESTED = $(filter %.o,$^) $(foreach name,model daemon sluice,$(filter %/lib$(name).a,$^))
+
+$(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libmodel.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -o $@ $(TESTED) -lcmocka
 
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_fastpath*.c)): $(BUILD)/tests/unit/fastpath_world.o
 $(FASTPATH_BIN): $(FASTPATH_OBJ)
-$(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+$(SHELL_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libmodel.a $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -o $@ $(TESTED) $(PKG_LIBS) -lcmocka
 
 # What of the daemon reads from outside.
 FUZZ_SHELL := $(patsubst %,$(BUILD)/tests/fuzz/fuzz_%,capture request)
 $(FUZZ_SHELL): $(BUILD)/libdaemon.a
 $(FUZZ_SHELL): private FUZZ_LIBS = $(PKG_LIBS)
-$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(MODEL_OBJ) $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %/libdaemon.a,$^) $(filter %/libsluice.a,$^) \
-		$(FUZZ_LIBS)
+$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libmodel.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(TESTED) $(FUZZ_LIBS)
 
 $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/generate: $(BUILD)/tests/bench/order.o
 $(BUILD)/tests/bench/flood $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/delay $(BUILD)/tests/bench/synflood: %: %.o
@@ -131,9 +137,8 @@ $(BUILD)/tests/bench/generate.skel.h: $(BUILD)/tests/bench/generate.bpf.o
 $(BUILD)/tests/bench/generate.o: $(BUILD)/tests/bench/generate.skel.h
 $(BUILD)/tests/bench/generate.o: ALL_CFLAGS += -I$(BUILD)
 
-BENCH_PARTS := $(addprefix $(BUILD)/tests/,bench/stopwatch.o model/configuration_text.o model/wire_model.o)
-$(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^
+$(BUILD)/tests/bench/bench_%: $(addprefix $(BUILD)/,tests/bench/bench_%.o tests/bench/stopwatch.o libmodel.a libsluice.a)
+	$(CC) $(LDFLAGS) -o $@ $(TESTED)
 
 # The fuzzer is to explore the engine, not what checks it, nor loops over bits that have a model of their own.
 comma := ,
@@ -182,8 +187,8 @@ bench: deps
 
 # The daemon as it is, and what looks into its engine now and then.
 $(BUILD)/tests/soak/sluiced: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/soak/checked_tick.o \
-		$(filter $(BUILD)/tests/model/invariants%,$(MODEL_OBJ)) $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -Wl,--wrap=engine_tick -o $@ $^ $(PKG_LIBS)
+		$(BUILD)/libmodel.a $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -Wl,--wrap=engine_tick -o $@ $(TESTED) $(PKG_LIBS)
 
 $(BUILD)/tests/soak/unfiltered: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/soak/unfiltered.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -Wl,--wrap=sandbox_enter -o $@ $^ $(PKG_LIBS)
