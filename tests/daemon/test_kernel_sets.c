@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "daemon/kernel_sets.h"
+#include "tests/model/wire_model.h"
 
 static struct address ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
@@ -109,11 +109,9 @@ static void random_ranges_once(unsigned int *seed)
 
 static void test_random_ranges(void **state)
 {
-	const char *given = getenv("SEED");
-	unsigned int seed = given ? (unsigned int)strtoul(given, NULL, 0) : (unsigned int)time(NULL);
+	unsigned int seed = (unsigned int)wire_seed();
 
 	(void)state;
-	printf("# seed %u\n", seed);
 	for (unsigned int i = 0; i < 20000; i++)
 		random_ranges_once(&seed);
 }

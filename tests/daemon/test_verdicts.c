@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include <arpa/inet.h>
 #include <cmocka.h>
@@ -21,6 +20,7 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 
 #include "daemon/verdicts.h"
+#include "tests/model/wire_model.h"
 
 #define QUEUE 7
 #define PACKETS 512
@@ -150,14 +150,12 @@ static struct verdict_message random_message(uint32_t id, uint8_t *bytes, unsign
 
 static void test_random_batches(void **state)
 {
-	const char *given = getenv("SEED");
-	unsigned int seed = given ? (unsigned int)strtoul(given, NULL, 0) : (unsigned int)time(NULL);
+	unsigned int seed = (unsigned int)wire_seed();
 	static struct verdict_message messages[PACKETS];
 	static struct fate fates[PACKETS];
 	static uint8_t bytes[8 * 65536];
 
 	(void)state;
-	printf("# seed %u\n", seed);
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)rand_r(&seed);
 	for (unsigned int round = 0; round < 20; round++) {

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "rules/set.h"
+#include "tests/model/wire_model.h"
 
 #define ROUNDS 300
 #define ITEMS 200
@@ -21,12 +22,7 @@ static uint64_t random_state;
 
 static uint32_t random_below(uint32_t limit)
 {
-	/* splitmix64 */
-	uint64_t z = random_state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (uint32_t)((z ^ z >> 31) % limit);
+	return wire_below(&random_state, limit);
 }
 
 struct element {
@@ -313,9 +309,7 @@ int main(void)
 		cmocka_unit_test(test_joined_intervals),
 		cmocka_unit_test(test_dynamic),
 	};
-	const char *seed = getenv("SEED");
 
-	random_state = seed ? strtoull(seed, NULL, 0) : 20240229;
-	printf("# SEED=%llu\n", (unsigned long long)random_state);
+	random_state = wire_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "conntrack/martians.h"
@@ -187,9 +186,7 @@ int main(void)
 		cmocka_unit_test(second_names),
 		cmocka_unit_test(nested_and_shared),
 	};
-	const char *given = getenv("SEED");
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	print_message("# seed %llu (set SEED to repeat)\n", (unsigned long long)seed);
+	seed = wire_seed();
 	return cmocka_run_group_tests_name("martians", tests, NULL, NULL);
 }

@@ -7,12 +7,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "conntrack/mapping.h"
 #include "conntrack/table.h"
+#include "tests/model/wire_model.h"
 
 #define CAPACITY 300
 #define STEPS_DEFAULT 400000 /* STEPS in the environment asks for more */
@@ -21,8 +21,7 @@ static uint64_t state;
 
 static uint32_t draw(uint32_t below)
 {
-	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)(state >> 33) % below;
+	return wire_below(&state, below);
 }
 
 /* Few endpoints, so that tuples meet. */
@@ -170,15 +169,13 @@ static void test_table_against_model(void **unused)
 {
 	static const uint64_t key[2] = { 1, 2 };
 	static struct model model;
-	const char *given = getenv("SEED"), *wanted = getenv("STEPS");
+	const char *wanted = getenv("STEPS");
 	long steps = wanted ? strtol(wanted, NULL, 0) : STEPS_DEFAULT;
-	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 	struct mono now = { 5 };
 	struct table table;
 
 	(void)unused;
-	state = seed;
-	print_message("seed %llu\n", (unsigned long long)seed);
+	state = wire_seed();
 	assert_int_equal(table_init(&table, CAPACITY, key, now), 0);
 	for (long step = 0; step < steps; step++) {
 		int slot = (int)draw(CAPACITY);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/model/track_scenario.h"
+#include "tests/model/wire_model.h"
 
 #define DELAY 8
 #define FLIGHTS 512
@@ -430,11 +431,10 @@ static bool converse(uint64_t seed, enum view view, unsigned long *packets)
 
 static void converse_often(enum view view)
 {
-	const char *given = getenv("SEED"), *rounds = getenv("ROUNDS");
-	uint64_t seed = given ? strtoull(given, NULL, 0) : UINT64_C(0x5eed0001);
+	const char *rounds = getenv("ROUNDS");
+	uint64_t seed = wire_seed();
 	unsigned long packets = 0, count = rounds ? strtoul(rounds, NULL, 0) : 100;
 
-	print_message("seed %#llx\n", (unsigned long long)seed);
 	for (unsigned long i = 0; i < count; i++) {
 		if (!converse(seed + i, view, &packets))
 			fail_msg("SEED=%#llx ROUNDS=1", (unsigned long long)(seed + i));
