@@ -240,6 +240,14 @@ static enum reason parse_dccp(struct packet *packet, const uint8_t *l4)
 	return REASON_NONE;
 }
 
+static enum reason parse_gre(struct packet *packet, const uint8_t *l4)
+{
+	packet->gre = parse_gre_header(l4, packet->l4_length);
+	if (packet->gre.cut)
+		return packet->fragment ? REASON_BAD_FRAGMENT : REASON_BAD_L4_HEADER;
+	return REASON_NONE;
+}
+
 /* The least that a transport header takes; 0: not one that sluice reads. */
 static uint32_t header_minimum(uint8_t protocol)
 {
@@ -254,6 +262,8 @@ static uint32_t header_minimum(uint8_t protocol)
 	case PROTOCOL_SCTP:
 	case PROTOCOL_DCCP:
 		return 12;
+	case PROTOCOL_GRE:
+		return GRE_HEADER;
 	default:
 		return 0;
 	}
@@ -338,7 +348,9 @@ static enum reason parse_quote(struct packet *packet, const uint8_t *l4)
 	if (quote->fragment)
 		return REASON_NONE;
 	/* A packet that had less is quoted whole; nothing of a protocol without ports is looked for there. */
-	if (!header_minimum(quote->tuple.protocol))
+	if (quote->tuple.protocol == PROTOCOL_GRE && quote->l4_length >= GRE_HEADER)
+		quote->gre = parse_gre_header(packet->bytes + quote->l4_offset, quote->l4_length);
+	if (!header_minimum(quote->tuple.protocol) || quote->tuple.protocol == PROTOCOL_GRE)
 		return REASON_NONE;
 	transport = cursor_take(&cursor, QUOTED_TRANSPORT);
 	if (!transport)
@@ -415,6 +427,8 @@ static enum reason parse_transport(struct packet *packet)
 		return parse_icmp(packet, l4);
 	case PROTOCOL_DCCP:
 		return parse_dccp(packet, l4);
+	case PROTOCOL_GRE:
+		return parse_gre(packet, l4);
 	case PROTOCOL_SCTP:
 		set_ports(&packet->tuple, l4);
 		packet->payload_offset = packet->l4_offset + 12u;

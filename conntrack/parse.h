@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What kind of message an ICMP type is, and the names of the types. packet_parse()
+ * What kind of message an ICMP type is, and the names of the types; the GRE header. packet_parse()
  * itself is declared in sluice/packet.h.
  */
 #ifndef SLUICE_PARSE_H
@@ -103,6 +103,16 @@ static inline uint8_t icmp_request_type(uint8_t protocol, uint8_t type)
 		return ICMP6_TYPE_ECHO;
 	return type == ICMP4_TYPE_ECHO_REPLY ? ICMP4_TYPE_ECHO : (uint8_t)(type - 1);
 }
+
+#define GRE_HEADER 4 /* of RFC 2784, without optional fields */
+
+/**
+ * parse_gre_header() - the key of version 0 (RFC 2890 section 2.1)
+ * @length: bytes there are from @header on, GRE_HEADER at least
+ *
+ * It stands behind the checksum, whose field is also there for the routing of RFC 1701.
+ */
+struct packet_gre parse_gre_header(const uint8_t *header, size_t length);
 
 /* What a gateway does not pass on: advice between a host and its own routers (REQUIREMENTS). */
 static inline bool icmp_is_link_advice(const struct packet *packet)

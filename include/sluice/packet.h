@@ -26,6 +26,18 @@ struct packet_tcp {
 	uint16_t options_offset, options_length;
 };
 
+/**
+ * struct packet_gre - what a GRE header tells of its tunnel
+ * @keyed: version 0 with a key (RFC 2890): @key counts. A call identifier of PPTP (version 1, RFC 2637)
+ *	is none: it differs by direction, and only PPTP's control channel says which two belong together
+ * @cut: of a quoted packet: it has a key that was not quoted
+ * @key: host order
+ */
+struct packet_gre {
+	bool keyed, cut;
+	uint32_t key;
+};
+
 /* What the quoted packet in an ICMP error says (RFC 792, RFC 4443). */
 struct packet_quote {
 	uint16_t l3_offset; /* of the quoted IP header */
@@ -33,6 +45,7 @@ struct packet_quote {
 	uint32_t l4_length; /* bytes of it that were quoted, 8 at least */
 	struct tuple tuple;
 	uint32_t tcp_sequence;			  /* host order; valid when tuple.protocol is TCP */
+	struct packet_gre gre;			  /* valid when tuple.protocol is GRE */
 	bool fragment;				  /* a later fragment: no transport header is quoted */
 	bool foreign_source, foreign_destination; /* the pseudo-header has another address there */
 };
@@ -77,12 +90,19 @@ struct packet {
 	union {
 		struct packet_tcp tcp;
 		struct packet_icmp icmp;
+		struct packet_gre gre;
 	};
 };
 
 static inline bool packet_is_tcp(const struct packet *packet)
 {
 	return packet->tuple.protocol == PROTOCOL_TCP && !packet->later_fragment;
+}
+
+/* A GRE packet whose key is known. */
+static inline bool packet_is_keyed(const struct packet *packet)
+{
+	return packet->tuple.protocol == PROTOCOL_GRE && !packet->later_fragment && packet->gre.keyed;
 }
 
 static inline bool packet_is_icmp(const struct packet *packet)

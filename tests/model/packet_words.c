@@ -21,7 +21,7 @@ struct said {
 	uint8_t options[40];
 	const char *text;
 	bool whole_line;
-	bool bad_checksum, dont_fragment;
+	bool bad_checksum, dont_fragment, first, later;
 	bool dns, dns_response;
 	uint16_t dns_id;
 };
@@ -228,19 +228,34 @@ static void say_dns(struct said *said, uint32_t id, bool response)
 	said->shape.payload = DNS_HEADER;
 }
 
+/* A call's number stands in the key's lower half, beside the payload's length (RFC 2637 section 4.1). */
+static void say_key(struct said *said, uint32_t value, bool call)
+{
+	said->shape.gre_flags |= WIRE_GRE_KEY;
+	said->shape.gre_version = call;
+	said->shape.gre_key = call ? (uint32_t)said->shape.payload << 16 | (value & 0xffff) : value;
+}
+
+/* Words without a number. */
+static bool read_flag(struct said *said, const char *word)
+{
+	said->bad_checksum |= strcmp(word, "badsum") == 0;
+	said->dont_fragment |= strcmp(word, "df") == 0;
+	said->first |= strcmp(word, "first") == 0;
+	said->later |= strcmp(word, "later") == 0;
+	if (strcmp(word, "checked") == 0)
+		said->shape.gre_flags |= WIRE_GRE_CHECKSUM;
+	return strcmp(word, "badsum") == 0 || strcmp(word, "df") == 0 || strcmp(word, "first") == 0 ||
+	       strcmp(word, "later") == 0 || strcmp(word, "checked") == 0;
+}
+
 static bool read_option(struct words *words, struct said *said)
 {
 	const char *word = take(words);
 	uint32_t value;
 
-	if (strcmp(word, "badsum") == 0) {
-		said->bad_checksum = true;
+	if (read_flag(said, word))
 		return true;
-	}
-	if (strcmp(word, "df") == 0) {
-		said->dont_fragment = true;
-		return true;
-	}
 	if (strcmp(word, "wscale") == 0 || strcmp(word, "mss") == 0 || strcmp(word, "ts") == 0 ||
 	    strcmp(word, "sackok") == 0 || strcmp(word, "sack") == 0)
 		return read_tcp_option(words, said, word);
@@ -264,6 +279,8 @@ static bool read_option(struct words *words, struct said *said)
 		said->mtu = value;
 	else if (strcmp(word, "query") == 0 || strcmp(word, "response") == 0)
 		say_dns(said, value, *word == 'r');
+	else if (strcmp(word, "key") == 0 || strcmp(word, "call") == 0)
+		say_key(said, value, *word == 'c');
 	else
 		return fail(words, "unknown word", word);
 	return true;
@@ -294,8 +311,8 @@ static bool read_tcp(struct words *words, struct said *said)
 /* TYPE SEQUENCE [ACKNOWLEDGEMENT]; all headers are as long as the longest. */
 static bool read_dccp(struct words *words, struct said *said)
 {
-	static const char *const types[] = { "request", "response", "data",  "ack",  "dataack",
-					     "closereq", "close",   "reset", "sync", "syncack" };
+	static const char *const types[] = { "request",	 "response", "data",  "ack",  "dataack",
+					     "closereq", "close",    "reset", "sync", "syncack" };
 	const char *word = take(words);
 
 	for (said->type = 0; word && said->type < 10 && strcmp(types[said->type], word) != 0;)
@@ -392,6 +409,10 @@ static void finish(struct wire *wire, const struct said *said)
 	wire->bytes[wire->family == FAMILY_IPV4 ? 8 : 7] = (uint8_t)said->ttl;
 	if (said->dont_fragment && wire->family == FAMILY_IPV4)
 		wire->bytes[6] |= 0x40;
+	if (said->first && wire->family == FAMILY_IPV4)
+		wire->bytes[6] |= 0x20;
+	if (said->later && wire->family == FAMILY_IPV4)
+		wire->bytes[7] = 100;
 	wire_seal(wire);
 	if (said->bad_checksum)
 		wire->bytes[wire->length - 1] ^= 0x5a;

@@ -9,11 +9,13 @@
  *   icmp 10.0.0.2:7 > 203.0.113.9      an echo request with identifier 7
  *   icmp 203.0.113.9 > 10.0.0.2:7      its reply
  *   dccp 10.0.0.2:4000 > 203.0.113.9:5001 TYPE SEQUENCE [ACKNOWLEDGEMENT]   request, response, ...
- *   gre, sctp, ...: by number, `ip/47 10.0.0.2 > 203.0.113.9`
+ *   gre 10.0.0.2 > 203.0.113.9 [key N] [checked] [call N]   `checked`: with a checksum; `call`: PPTP's
+ *   sctp, esp, ...: by number, `ip/50 10.0.0.2 > 203.0.113.9`
  *   error 192.0.2.7 > 198.51.100.1 TYPE CODE [mtu N] quoting PACKET
  *
  * IPv6 addresses before a port are bracketed. FLAGS are letters of S A F R P U, or `-`. All
- * packets take `ttl N`, `df` (IPv4: do not fragment) and `badsum`: the transport checksum is wrong.
+ * packets take `ttl N`, `df` (IPv4: do not fragment) and `badsum`: the transport checksum is wrong;
+ * IPv4 ones also `first` and `later`: a fragment that nobody put together.
  * TEXT is the payload, with _ for a space and ~ for a newline; `says` ends it with CR LF.
  */
 #ifndef SLUICE_PACKET_WORDS_H

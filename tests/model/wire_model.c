@@ -283,6 +283,22 @@ static void fill(uint8_t *bytes, size_t length, uint64_t *state)
 		bytes[i] = kind == 0 ? 0 : kind == 1 ? 0xff : (uint8_t)wire_random(state);
 }
 
+/* Eight bytes at least: so much of it every ICMP error quotes. */
+static size_t gre_header(uint8_t *l4, const struct wire_shape *shape)
+{
+	size_t key = shape->gre_flags & WIRE_GRE_CHECKSUM ? 8 : 4;
+	size_t length =
+	    key + (shape->gre_flags & WIRE_GRE_KEY ? 4 : 0) + (shape->gre_flags & WIRE_GRE_SEQUENCE ? 4 : 0);
+
+	l4[0] = shape->gre_flags;
+	l4[1] = shape->gre_version;
+	l4[2] = shape->gre_version ? 0x88 : 0x08;
+	l4[3] = shape->gre_version ? 0x0b : 0x00;
+	for (int i = 0; shape->gre_flags & WIRE_GRE_KEY && i < 4; i++)
+		l4[key + (size_t)i] = (uint8_t)(shape->gre_key >> (24 - 8 * i));
+	return length < 8 ? 8 : length;
+}
+
 static size_t transport_header(struct wire *wire, const struct wire_shape *shape, uint64_t *state)
 {
 	uint8_t *l4 = wire->bytes + wire->l4;
@@ -309,6 +325,8 @@ static size_t transport_header(struct wire *wire, const struct wire_shape *shape
 		return 16;
 	case PROTOCOL_SCTP:
 		return 12;
+	case PROTOCOL_GRE:
+		return gre_header(l4, shape);
 	case PROTOCOL_ICMP:
 		l4[0] = shape->reply ? 0 : 8;
 		return 8;
@@ -392,6 +410,11 @@ struct wire_shape wire_random_shape(uint64_t *state, size_t payload_limit)
 	if (protocol == PROTOCOL_DCCP && shape.payload >= 60)
 		shape.coverage = (uint8_t)wire_below(state, 16);
 	shape.tcp_flags = TCP_ACK;
+	if (protocol == PROTOCOL_GRE) {
+		shape.gre_flags = wire_random(state) & (WIRE_GRE_CHECKSUM | WIRE_GRE_KEY | WIRE_GRE_SEQUENCE);
+		shape.gre_version = wire_below(state, 4) == 0;
+		shape.gre_key = (uint32_t)wire_random(state);
+	}
 	if ((protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6) && wire_below(state, 2)) {
 		shape.reply = true;
 		shape.tuple = tuple_invert(&shape.tuple);

@@ -34,11 +34,16 @@ struct wire {
 	uint8_t bytes[WIRE_SIZE];
 };
 
+#define WIRE_GRE_CHECKSUM 0x80
+#define WIRE_GRE_KEY 0x20
+#define WIRE_GRE_SEQUENCE 0x10
+
 /**
  * struct wire_shape - what a packet is to look like
  * @tuple: for ICMP, a query's; with @reply a reply's
  * @options: 32-bit words of IPv4 options, 0 to 10; or of IPv6 extension headers, 0 to 5
  * @tcp_options: length and bytes of them, a multiple of 4
+ * @gre_flags: WIRE_GRE_*: which fields there are; @gre_version: 0, or 1 as PPTP has it
  */
 struct wire_shape {
 	struct tuple tuple;
@@ -49,6 +54,8 @@ struct wire_shape {
 	const uint8_t *tcp_options;
 	size_t tcp_options_length;
 	uint8_t tcp_flags;
+	uint8_t gre_flags, gre_version;
+	uint32_t gre_key;
 };
 
 /* Payload bytes are random, and biased towards 0 and 255, where checksums go wrong. */

@@ -146,7 +146,7 @@ static void error_about_little(void **unused)
 	(void)unused;
 	for (size_t cut = 0; cut <= 8; cut++) {
 		struct address from = wire_address("192.0.2.1");
-		struct wire_shape shape = { .tuple = wire_random_tuple(&state, FAMILY_IPV4, PROTOCOL_GRE) };
+		struct wire_shape shape = { .tuple = wire_random_tuple(&state, FAMILY_IPV4, PROTOCOL_ESP) };
 		struct packet about, packet;
 
 		shape.tuple.source.address = wire_address("10.0.0.2");
