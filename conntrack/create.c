@@ -4,6 +4,7 @@
  * confirmed, or cancelled without a trace.
  */
 #include "conntrack/follow.h"
+#include "conntrack/gre.h"
 
 /* Sessions given up for the mapping of one: a host and a peer may both be wanted. */
 #define ROOM_TRIES 2
@@ -33,6 +34,7 @@ static enum reason fill_session(struct passage *passage, uint32_t index, const u
 void create_cancel(struct passage *passage)
 {
 	nat_cancel(passage);
+	gre_leave(passage);
 	table_release(&passage->engine->table, passage->index);
 	passage->session = NULL;
 	passage->index = SESSION_NONE;
@@ -136,6 +138,22 @@ static struct table_key peer_key(const struct passage *passage, const struct tup
 	return table_peer_key(&passage->engine->table, reply->protocol, &reply->destination, &peer.address);
 }
 
+/* Translates the source; @reply: how the session is answered, and nobody else is. */
+static enum reason settle_reply(struct passage *passage, struct table_key *reply)
+{
+	const struct table *table = &passage->engine->table;
+	enum reason reason = translate_source(passage);
+
+	if (reason == REASON_NONE && passage->session->flags & SESSION_ENTERED)
+		reason = enter_settle(passage);
+	if (reason != REASON_NONE)
+		return reason;
+	*reply = reply_key(passage);
+	if (create_clashes(table, &passage->original, reply) || gre_contends(passage, &reply->tuple))
+		return REASON_TUPLE_CLASH;
+	return REASON_NONE;
+}
+
 /*
  * Reserves, translates and links a judged first packet's session, or leaves
  * nothing. A session that prerouting reserved is already linked.
@@ -158,14 +176,9 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 		if (reason != REASON_NONE)
 			return reason;
 	}
-	reason = translate_source(passage);
-	if (reason == REASON_NONE && passage->session->flags & SESSION_ENTERED)
-		reason = enter_settle(passage);
-	if (reason == REASON_NONE) {
-		reply = reply_key(passage);
-		if (create_clashes(&engine->table, &passage->original, &reply))
-			reason = REASON_TUPLE_CLASH;
-	}
+	reason = settle_reply(passage, &reply);
+	if (gre_tell_apart(passage, reason))
+		reason = settle_reply(passage, &reply);
 	if (reason != REASON_NONE) {
 		create_cancel(passage);
 		return reason;
@@ -178,6 +191,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 	passage->session->rule = place_of_rule(engine, passage->rule);
 	passage->session->mark = passage->context.ct_mark;
 	enter_begin(engine, passage->session, &reply);
+	gre_begin(passage, &reply.tuple);
 	note_mappings(engine, passage->session);
 	original = original_key(passage);
 	peer = peer_key(passage, &reply.tuple);
@@ -204,6 +218,7 @@ enum reason create_commit(struct passage *passage, const union track *track, con
 enum reason create_reserve(struct passage *passage)
 {
 	static const union track untouched;
+	struct table *table = &passage->engine->table;
 	enum direction ignored;
 	uint32_t index;
 	enum reason reason = admit(passage, &index);
@@ -213,11 +228,14 @@ enum reason create_reserve(struct passage *passage)
 	if (reason != REASON_NONE)
 		return reason;
 	passage->session->mark = passage->context.ct_mark;
+	gre_reserve(passage);
 	/* It will come to the next hook as that tuple, and must be told from others there. */
-	if (table_lookup_middle(&passage->engine->table, &passage->context.view, &ignored) != SESSION_NONE) {
+	while (table_lookup_middle(table, &passage->context.view, &ignored) != SESSION_NONE) {
+		if (gre_tell_apart(passage, REASON_TUPLE_CLASH))
+			continue;
 		create_cancel(passage);
 		return REASON_TUPLE_CLASH;
 	}
-	table_link(&passage->engine->table, index);
+	table_link(table, index);
 	return REASON_NONE;
 }

@@ -14,6 +14,7 @@
  * both happen in one go. A packet that is judged and dropped leaves nothing.
  */
 #include "conntrack/follow.h"
+#include "conntrack/gre.h"
 #include "conntrack/mss.h"
 #include "conntrack/parse.h"
 #include "conntrack/rewrite.h"
@@ -425,6 +426,10 @@ enum reason engine_pass(struct passage *passage, uint8_t *bytes, size_t length)
 		return related_process(passage);
 	transit_find_session(passage);
 	find_untracked(passage);
+	if (passage->session && passage->packet.tuple.protocol == PROTOCOL_GRE)
+		reason = gre_judge(passage);
+	if (reason != REASON_NONE)
+		return reason;
 	if (meta->hook == HOOK_PREROUTING)
 		return process_prerouting(passage);
 	return process_settling(passage);

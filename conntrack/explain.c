@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "conntrack/engine_private.h"
+#include "conntrack/gre.h"
 #include "conntrack/locality.h"
 #include "conntrack/probe.h"
 
@@ -94,6 +95,18 @@ static void begin_passage(struct rehearsal *rehearsal, enum hook hook)
 	passage->context.random = engine_random(engine);
 	passage->context.oracle = &engine->rule_oracle;
 	explanation->path[explanation->path_count++] = hook;
+}
+
+/* The packet in question, as it is with @tuple; false: none is. */
+static bool compose(struct rehearsal *rehearsal, const struct tuple *tuple, bool first)
+{
+	const struct question *question = rehearsal->question;
+
+	rehearsal->length = probe_compose(tuple, first, rehearsal->bytes);
+	if (rehearsal->length && question->keyed && tuple->protocol == PROTOCOL_GRE)
+		probe_put_key(tuple, question->key, rehearsal->bytes);
+	return rehearsal->length &&
+	       packet_parse(&rehearsal->passage.packet, rehearsal->bytes, rehearsal->length) == REASON_NONE;
 }
 
 /* Postrouting is asked together with the hook before it. */
@@ -215,12 +228,10 @@ static bool judge_session(struct rehearsal *rehearsal, uint32_t index, enum hook
 	const struct link_table *links = &rehearsal->engine->link_table;
 	struct explanation *explanation = rehearsal->explanation;
 	struct passage *passage = &rehearsal->passage;
-	enum reason reason;
+	enum reason reason = REASON_BAD_L4_HEADER;
 
 	begin_passage(rehearsal, hook);
-	rehearsal->length = probe_compose(tuple, false, rehearsal->bytes);
-	reason = packet_parse(&passage->packet, rehearsal->bytes, rehearsal->length);
-	if (reason == REASON_NONE) {
+	if (compose(rehearsal, tuple, false)) {
 		passage->index = index;
 		passage->session = table_session(&rehearsal->engine->table, index);
 		passage->direction = explanation->direction;
@@ -229,7 +240,9 @@ static bool judge_session(struct rehearsal *rehearsal, uint32_t index, enum hook
 		passage->context.iif = link_lookup(links, rehearsal->meta.iif);
 		passage->context.oif = link_lookup(links, rehearsal->meta.oif);
 		session_describe(passage, session_ct_state(passage));
-		reason = judge(passage, hook, false);
+		reason = gre_judge(passage);
+		if (reason == REASON_NONE)
+			reason = judge(passage, hook, false);
 		if (reason == REASON_NONE && (hook == HOOK_FORWARD || hook == HOOK_OUTPUT))
 			reason = judge(passage, HOOK_POSTROUTING, false);
 	}
@@ -372,6 +385,24 @@ static void find_drops(const struct engine *engine, bool any_id, struct explanat
 
 /* ---------------------------------------------------------------- the question */
 
+/* The session that the packet in question belongs to as it comes. */
+static uint32_t find_session(struct rehearsal *rehearsal)
+{
+	const struct question *question = rehearsal->question;
+	const struct table *table = &rehearsal->engine->table;
+	enum direction *direction = &rehearsal->explanation->direction;
+	uint32_t index = SESSION_NONE;
+
+	if (packet_is_keyed(&rehearsal->passage.packet)) {
+		struct tuple numbered = gre_numbered(&question->tuple, question->key);
+
+		index = table_lookup(table, &numbered, direction);
+		if (index != SESSION_NONE && !gre_is_of(table_session(table, index), question->key))
+			index = SESSION_NONE;
+	}
+	return index != SESSION_NONE ? index : table_lookup(table, &question->tuple, direction);
+}
+
 static void rehearse_way(struct rehearsal *rehearsal)
 {
 	struct explanation *explanation = rehearsal->explanation;
@@ -386,7 +417,7 @@ static void rehearse_way(struct rehearsal *rehearsal)
 		explanation->obstacle = OBSTACLE_LOOPBACK;
 		return;
 	}
-	index = table_lookup(&engine->table, tuple, &explanation->direction);
+	index = find_session(rehearsal);
 	if (index == SESSION_NONE) {
 		rehearse_first(rehearsal, from_router);
 		leave(rehearsal);
@@ -426,9 +457,7 @@ int engine_explain(struct engine *engine, const struct question *question, struc
 	};
 	if (!engine->configuration)
 		return -ENOENT;
-	rehearsal.length = probe_compose(&question->tuple, true, rehearsal.bytes);
-	if (!rehearsal.length ||
-	    packet_parse(&rehearsal.passage.packet, rehearsal.bytes, rehearsal.length) != REASON_NONE ||
+	if (!compose(&rehearsal, &question->tuple, true) ||
 	    !tuple_equal(&rehearsal.passage.packet.tuple, &question->tuple))
 		return -EINVAL;
 	pools = pools_save(mappings_pools_const(engine->mappings));
@@ -438,6 +467,9 @@ int engine_explain(struct engine *engine, const struct question *question, struc
 	engine->now = now;
 	mappings_watch(engine->mappings, &nobody);
 	rehearse_way(&rehearsal);
+	explanation->leaves = gre_plain(&explanation->leaves);
+	if (question->tuple.protocol == PROTOCOL_GRE)
+		explanation->external.port = (struct be16){ 0 };
 	mapping_effects_choose(engine);
 	memcpy(engine->random, random, sizeof(random));
 	engine->counters = counters;

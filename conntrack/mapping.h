@@ -24,7 +24,8 @@
  * Hosts (hosts.h) remember, as long as they have a mapping, which external address
  * they are paired with (RFC 4787 REQ-2), and how many mappings they have.
  *
- * Protocols without ports have one external "port" 0 for each address and peer.
+ * Protocols without ports have one external "port" for each address and peer: 0, or what tells a GRE tunnel
+ * from another (gre.h).
  * Nothing here allocates after mappings_create().
  */
 #ifndef CONNTRACK_MAPPING_H
@@ -237,6 +238,10 @@ uint32_t mapping_lookup_owner(const struct mappings *mappings, uint8_t protocol,
 /* The same from inside; of several on different external addresses, any. */
 uint32_t mapping_lookup_internal(const struct mappings *mappings, uint8_t protocol, const struct endpoint *internal,
 				 const struct endpoint *peer);
+
+/* Does a mapping of just that external endpoint and that peer wait for the end of its hold time? */
+bool mapping_rests(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
+		   const struct endpoint *peer);
 
 /* Both ends of a mapping in use. */
 struct endpoint mapping_internal(const struct mappings *mappings, uint32_t index);

@@ -347,7 +347,7 @@ static enum reason decide_portless(struct search *search)
 	const struct mapping_request *request = search->request;
 	uint32_t count = search->address_count < PORTLESS_ADDRESSES ? search->address_count : PORTLESS_ADDRESSES;
 	uint32_t start = hash_scale((uint32_t)(request->random >> 32), search->address_count);
-	struct endpoint external = { .port = { 0 } };
+	struct endpoint external = { .port = request->internal.port };
 	bool paired = search->paired_host != HOST_NONE, held = false;
 
 	search->draft.behaviour = BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT;

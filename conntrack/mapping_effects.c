@@ -18,6 +18,8 @@ static void tell(void *context, const struct mapping_news *news)
 	effect->mapping.protocol = news->protocol;
 	effect->mapping.internal = news->internal;
 	effect->mapping.external = news->external;
+	if (news->protocol == PROTOCOL_GRE)
+		effect->mapping.internal.port = effect->mapping.external.port = (struct be16){ 0 };
 	effect->mapping.first = news->block_first;
 	effect->mapping.last = news->block_last;
 }

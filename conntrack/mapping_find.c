@@ -168,3 +168,12 @@ uint32_t mapping_lookup_internal(const struct mappings *mappings, uint8_t protoc
 	}
 	return MAPPING_NONE;
 }
+
+bool mapping_rests(const struct mappings *mappings, uint8_t protocol, const struct endpoint *external,
+		   const struct endpoint *peer)
+{
+	uint32_t index =
+	    mapping_find_external(mappings, protocol, external, BEHAVIOUR_ADDRESS_AND_PORT_DEPENDENT, peer);
+
+	return index != MAPPING_NONE && mappings->list[index].held;
+}

@@ -4,6 +4,7 @@
  * port. Who holds which port is the business of mapping.c.
  */
 #include "conntrack/engine_private.h"
+#include "conntrack/gre.h"
 #include "conntrack/hash.h"
 
 /* ------------------------------------------------------------------ addresses */
@@ -57,7 +58,7 @@ static void port_range(const struct passage *passage, const struct nat_request *
 
 	*first = passage->engine->settings.port_first;
 	*last = passage->engine->settings.port_last;
-	if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6 || protocol == PROTOCOL_GRE) {
+	if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6) {
 		*first = 0;
 		*last = UINT16_MAX;
 	}
@@ -116,11 +117,12 @@ enum reason nat_destination(struct passage *passage, const struct nat_request *r
 /* Is the external endpoint already in use towards that peer, by whatever session? */
 static bool in_use(void *context, uint8_t protocol, const struct endpoint *external, const struct endpoint *peer)
 {
-	const struct engine *engine = ((const struct passage *)context)->engine;
+	const struct passage *passage = context;
+	const struct table *table = &passage->engine->table;
 	struct tuple reply = { .source = *peer, .destination = *external, .protocol = protocol };
-	struct table_key key = table_key(&engine->table, &reply);
+	struct table_key key = table_key(table, &reply);
 
-	return create_is_taken(&engine->table, &key);
+	return create_is_taken(table, &key) || gre_contends(passage, &reply);
 }
 
 /* A session will be looked for there, and entered, in a moment. */

@@ -143,3 +143,12 @@ size_t probe_compose(const struct tuple *tuple, bool first, uint8_t bytes[PROBE_
 		put_ipv6(bytes, tuple, payload);
 	return header + payload;
 }
+
+void probe_put_key(const struct tuple *tuple, uint32_t key, uint8_t bytes[PROBE_SIZE])
+{
+	uint8_t *gre = bytes + (address_is_ipv4(&tuple->source.address) ? 20 : 40);
+
+	gre[0] = 0x20;
+	put16(gre + 4, (uint16_t)(key >> 16));
+	put16(gre + 6, (uint16_t)key);
+}

@@ -21,4 +21,7 @@
  */
 size_t probe_compose(const struct tuple *tuple, bool first, uint8_t bytes[PROBE_SIZE]);
 
+/* Gives a GRE packet that probe_compose() made for @tuple a key (RFC 2890), in host order. */
+void probe_put_key(const struct tuple *tuple, uint32_t key, uint8_t bytes[PROBE_SIZE]);
+
 #endif

@@ -16,9 +16,12 @@ void recent_fini(struct recent *recent)
 	*recent = (struct recent){ 0 };
 }
 
-static bool is_query(uint8_t protocol)
+/* What stands in the ports' place need not be known to whoever asks. */
+static bool is_any(const struct tuple *tuple, bool any_id)
 {
-	return protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6;
+	bool query = tuple->protocol == PROTOCOL_ICMP || tuple->protocol == PROTOCOL_ICMPV6;
+
+	return tuple->protocol == PROTOCOL_GRE || (any_id && query);
 }
 
 const struct recent_entry *recent_find(const struct recent *recent, const struct tuple *tuple, bool any_id)
@@ -27,7 +30,7 @@ const struct recent_entry *recent_find(const struct recent *recent, const struct
 		const struct recent_entry *entry = &recent->ring[(recent->count - age) % RECENT_DROPS];
 
 		if (tuple_equal(&entry->tuple, tuple) ||
-		    (any_id && is_query(tuple->protocol) && entry->tuple.protocol == tuple->protocol &&
+		    (is_any(tuple, any_id) && entry->tuple.protocol == tuple->protocol &&
 		     address_equal(&entry->tuple.source.address, &tuple->source.address) &&
 		     address_equal(&entry->tuple.destination.address, &tuple->destination.address)))
 			return entry;

@@ -10,13 +10,14 @@
  * read the tuple of the opposite of d when it leaves.
  */
 #include "conntrack/follow.h"
+#include "conntrack/gre.h"
 #include "conntrack/icmp_error.h"
 #include "conntrack/rewrite.h"
 
 #define ICMP_SOURCE_QUENCH 4
 #define ICMP_REDIRECT 5
 
-static bool quotes_session(struct passage *passage)
+static bool find_quoted(struct passage *passage)
 {
 	const struct tuple *quoted = &passage->packet.icmp.quote.tuple;
 	struct tuple inverse = tuple_invert(quoted);
@@ -32,6 +33,23 @@ static bool quotes_session(struct passage *passage)
 	passage->direction = direction_opposite(direction);
 	passage->arrived_translated = true;
 	return passage->index != SESSION_NONE;
+}
+
+/* As a packet is found: by its key first, then by its addresses. */
+static bool quotes_session(struct passage *passage)
+{
+	struct packet_quote *quote = &passage->packet.icmp.quote;
+	const struct table *table = &passage->engine->table;
+	struct tuple plain = quote->tuple;
+
+	if (plain.protocol == PROTOCOL_GRE && quote->gre.keyed) {
+		quote->tuple = gre_numbered(&plain, quote->gre.key);
+		if (find_quoted(passage) && gre_is_of(table_session(table, passage->index), quote->gre.key))
+			return true;
+		quote->tuple = plain;
+		passage->arrived_translated = false;
+	}
+	return find_quoted(passage) && gre_quote_fits(table_session(table, passage->index), passage->direction, quote);
 }
 
 /* What the error's addresses and its quote must be when it leaves this hook. */

@@ -4,6 +4,7 @@
  * does to it, how it ends. How it begins is in create.c.
  */
 #include "conntrack/follow.h"
+#include "conntrack/gre.h"
 
 /* What rules may know of the session; without one, of the session that may become. */
 void session_describe(struct passage *passage, uint8_t ct_state)
@@ -46,6 +47,7 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 	const struct session *session = table_session(&engine->table, index);
 	struct effect *effect =
 	    engine->sessions_watched ? outbox_add(&engine->outbox, EFFECT_SESSION_EVENT, engine->now) : NULL;
+	struct tuple original, reply;
 
 	if (!effect)
 		return;
@@ -58,8 +60,12 @@ void session_announce(struct engine *engine, uint32_t index, enum session_event 
 		effect->session.packets[way] = session_packets(session, way);
 		effect->session.bytes[way] = session_bytes(session, way);
 	}
-	effect->session.original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
-	effect->session.reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+	original = table_tuple(&engine->table, session, DIRECTION_ORIGINAL);
+	reply = table_tuple(&engine->table, session, DIRECTION_REPLY);
+	effect->session.original = gre_plain(&original);
+	effect->session.reply = gre_plain(&reply);
+	effect->session.keyed = gre_is_keyed(session);
+	effect->session.key = effect->session.keyed ? session->track.gre.keys[0] : 0;
 }
 
 void engine_watch_sessions(struct engine *engine, bool wanted)

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "conntrack/engine_private.h"
+#include "conntrack/gre.h"
 #include "sluice/fastpath.h"
 
 const char *pressure_level_name(enum pressure_level level)
@@ -143,6 +144,10 @@ void snapshot_copy_session(const struct engine *engine, uint32_t index, struct m
 		.rule_line = place_line(session->rule),
 		.mark = session->mark,
 	};
+	copy->tuples[DIRECTION_ORIGINAL] = gre_plain(&copy->tuples[DIRECTION_ORIGINAL]);
+	copy->tuples[DIRECTION_REPLY] = gre_plain(&copy->tuples[DIRECTION_REPLY]);
+	copy->keyed = gre_is_keyed(session);
+	copy->key = copy->keyed ? session->track.gre.keys[0] : 0;
 	copy->path_mtu = path_mtu_of(engine, copy, now);
 	if (session->flags & SESSION_LENT)
 		add_unseen(engine, index, copy);
@@ -168,7 +173,11 @@ int snapshot_next_session(const struct engine *engine, struct snapshot_cursor *c
 int snapshot_next_mapping(const struct engine *engine, struct snapshot_cursor *cursor, struct mono now,
 			  unsigned int *steps, struct snapshot_mapping *mapping)
 {
-	return mappings_next(engine->mappings, &cursor->position, now, steps, mapping);
+	int next = mappings_next(engine->mappings, &cursor->position, now, steps, mapping);
+
+	if (next == 1 && mapping->protocol == PROTOCOL_GRE)
+		mapping->internal.port = mapping->external.port = mapping->peer.port = (struct be16){ 0 };
+	return next;
 }
 
 int snapshot_next_pool(const struct engine *engine, struct snapshot_cursor *cursor, struct snapshot_pool *pool)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "conntrack/gre.h"
 #include "conntrack/hash.h"
 #include "conntrack/mapping.h"
 #include "conntrack/table.h"
@@ -49,7 +50,7 @@ static bool is_whole(const struct table *table, uint32_t index, uint32_t ticks)
 	       addresses_holds(&table->addresses, session->source_after) &&
 	       addresses_holds(&table->addresses, session->destination_after) &&
 	       table->seals[index] == table_seal(table, index) &&
-	       track_is_sound(session->protocol, &session->track, session->list);
+	       track_is_sound(session->protocol, &session->track, session->list) && gre_is_sound(session);
 }
 
 static void free_slot(struct table *table, uint32_t index)

@@ -17,6 +17,8 @@ static const struct track_protocol *protocol_of(uint8_t number)
 		return &track_sctp_protocol;
 	case PROTOCOL_DCCP:
 		return &track_dccp_protocol;
+	case PROTOCOL_GRE:
+		return &track_gre_protocol;
 	default:
 		return &track_generic_protocol;
 	}

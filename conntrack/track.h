@@ -194,10 +194,27 @@ struct track_dccp {
 	uint8_t known;
 };
 
+#define TRACK_GRE_KEYS 6
+
+/**
+ * struct track_gre - keys of version 0 (RFC 2890) that came by; conntrack/gre.h says what for
+ * @keys, @count: of the original direction, each once; of a session with a number, its key alone
+ * @many: there are more than have room
+ * @answer: the first of the reply direction that is none of @keys; counts when @answered
+ * @shared: another tunnel has been told from this one by its key
+ */
+struct track_gre {
+	uint32_t keys[TRACK_GRE_KEYS];
+	uint32_t answer;
+	uint8_t count;
+	uint8_t many : 1, answered : 1, shared : 1;
+};
+
 union track {
 	struct track_tcp tcp;
 	struct track_dccp dccp;
 	struct track_sctp sctp;
+	struct track_gre gre;
 };
 
 _Static_assert(sizeof(union track) <= TRACK_SIZE, "it sits in every session");
@@ -282,6 +299,9 @@ bool track_is_sound(uint8_t protocol, const union track *track, unsigned int lis
 
 /* Packets went by that nobody saw: the next one of an established TCP connection tells its numbers anew. */
 void track_forget_numbers(uint8_t protocol, union track *track);
+
+/* Has a GRE tunnel used @key, in either direction? With too many to know: yes. */
+bool track_gre_knows(const struct track_gre *gre, uint32_t key);
 
 /* conntrack's word for the state (SYN_SENT, ESTABLISHED, ...); "" for protocols without. Never NULL. */
 const char *track_state_name(uint8_t protocol, const union track *track, enum timeout timeout);

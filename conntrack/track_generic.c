@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Protocols told apart by addresses alone: GRE, ESP, AH and whatever there is else.
+ * Protocols told apart by addresses alone: ESP, AH and whatever there is else.
  */
 #include "conntrack/track_protocol.h"
 

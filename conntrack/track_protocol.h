@@ -18,6 +18,7 @@ extern const struct track_protocol track_udp_protocol;
 extern const struct track_protocol track_icmp_protocol;
 extern const struct track_protocol track_sctp_protocol;
 extern const struct track_protocol track_dccp_protocol;
+extern const struct track_protocol track_gre_protocol;
 extern const struct track_protocol track_generic_protocol;
 
 static inline struct track_result track_invalid(enum reason reason, enum timeout current)

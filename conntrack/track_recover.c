@@ -23,6 +23,8 @@ bool track_is_sound(uint8_t protocol, const union track *track, unsigned int lis
 	case PROTOCOL_DCCP:
 		return track->dccp.state > DCCP_STATE_NONE && track->dccp.state < DCCP_STATE_COUNT &&
 		       track->dccp.known <= 3;
+	case PROTOCOL_GRE:
+		return track->gre.count <= TRACK_GRE_KEYS && list < TIMEOUT_COUNT;
 	default:
 		return list < TIMEOUT_COUNT;
 	}

@@ -12,6 +12,7 @@
  * as none of a session's packets has come with it, the tuple alone must do.
  */
 #include "conntrack/engine_private.h"
+#include "conntrack/gre.h"
 
 static uint32_t transit_bit(const struct engine *engine)
 {
@@ -97,14 +98,32 @@ static void find_by_tuple(struct passage *passage)
 		passage->arrived_translated = true;
 }
 
-void transit_find_session(struct passage *passage)
+static bool find(struct passage *passage)
 {
 	enum hook hook = passage->meta->hook;
 
 	key_packet(passage);
 	if ((hook != HOOK_FORWARD && hook != HOOK_INPUT) || !find_carrier(passage))
 		find_by_tuple(passage);
-	if (passage->index == SESSION_NONE)
+	return passage->index != SESSION_NONE;
+}
+
+/* A tunnel that is told by its key comes before what goes by addresses. */
+static bool find_tunnel(struct passage *passage)
+{
+	if (!gre_enter(passage))
+		return false;
+	if (find(passage) && gre_is_of(table_session(&passage->engine->table, passage->index), passage->packet.gre.key))
+		return true;
+	gre_leave(passage);
+	passage->index = SESSION_NONE;
+	passage->arrived_translated = false;
+	return false;
+}
+
+void transit_find_session(struct passage *passage)
+{
+	if (!find_tunnel(passage) && !find(passage))
 		return;
 	if (departures_hold(passage->engine, passage->index) && !passage->trace) {
 		engine_end_session(passage->engine, passage->index);

@@ -55,7 +55,11 @@ struct witness_parties witness_parties_of(const struct address *source, const st
 	struct witness_parties parties = { .source = *source, .service = *destination, .protocol = protocol };
 
 	/* A query has an identifier where others have ports: it is the address that is asked. */
-	return protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6 ? witness_whole(&parties) : parties;
+	if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6)
+		return witness_whole(&parties);
+	if (protocol == PROTOCOL_GRE) /* what is there tells tunnels apart, not services */
+		parties.service.port = (struct be16){ 0 };
+	return parties;
 }
 
 struct witness_parties witness_parties_of_session(const struct engine *engine, uint32_t index)

@@ -53,6 +53,8 @@ struct effect {
 			uint8_t state;		  /* timeout class: enum timeout */
 			bool seen_reply, assured; /* once this event's packet has acted on it */
 			struct tuple original, reply;
+			bool keyed; /* a GRE tunnel told by its @key from another between the same addresses */
+			uint32_t key;
 			uint64_t packets[2], bytes[2]; /* by enum direction; they count on until DESTROY */
 		} session;
 		struct {

@@ -69,11 +69,13 @@ struct recent_drop {
  *	source is one of its addresses
  * @oif: 0: by the route
  * @any_id: ICMP with no identifier named: recent drops of any are shown
+ * @keyed: GRE with @key
  */
 struct question {
 	struct tuple tuple;
 	uint32_t iif, oif;
-	bool any_id;
+	bool any_id, keyed;
+	uint32_t key;
 };
 
 /* Rules that one explanation can name. */

@@ -71,7 +71,7 @@ struct snapshot_pool {
 	uint8_t protocol;
 	uint32_t ports, used, peak;
 	struct snapshot_pressure pressure;
-	uint64_t refused;		   /* in sum */
+	uint64_t refused;		  /* in sum */
 	uint64_t refusals[REFUSAL_COUNT]; /* by cause; causes that are no pool's stay 0 */
 };
 
@@ -96,6 +96,8 @@ struct snapshot_session {
 	uint32_t mark;
 	uint16_t path_mtu; /* 0: none learned */
 	bool fastpath;
+	bool keyed;   /* GRE: told from another tunnel between the same addresses by its @key */
+	uint32_t key; /* host order */
 	uint32_t iif, oif;
 };
 
@@ -132,7 +134,7 @@ struct snapshot_party {
 	uint32_t expendable; /* of those: unanswered or closing, given up first under pressure */
 	uint32_t ports;	     /* external ports that a source's mappings hold */
 	struct snapshot_statistics statistics;
-	uint16_t path_mtu;   /* a destination's, the lowest learned there; 0: none */
+	uint16_t path_mtu; /* a destination's, the lowest learned there; 0: none */
 };
 
 /**

@@ -14,9 +14,10 @@
  *                                   (echo request: 8 or 128): inverting a request's
  *                                   tuple therefore gives exactly its reply's tuple,
  *                                   and an identifier is translated like a source port
- *   anything else, GRE too          0 and 0 (a GRE call identifier differs by
- *                                   direction, and only PPTP's control channel says
- *                                   which two belong together)
+ *   GRE                             0 and 0 outside the engine; within it, a tunnel
+ *                                   that only its key tells from another has the same
+ *                                   number, made of the key, at both ends (conntrack/gre.h)
+ *   anything else                   0 and 0
  */
 #ifndef SLUICE_TUPLE_H
 #define SLUICE_TUPLE_H

@@ -14,6 +14,7 @@ static bool is_first(const struct packet *parsed)
 	case PROTOCOL_TCP:
 		return parsed->tcp.flags == TCP_SYN;
 	case PROTOCOL_UDP:
+	case PROTOCOL_GRE:
 		return true;
 	case PROTOCOL_ICMP:
 	case PROTOCOL_ICMPV6:
@@ -43,6 +44,8 @@ void play_explain(struct play *play, const struct play_packet *packet)
 	    packet_is_icmp_error(&parsed))
 		return;
 	question.tuple = parsed.tuple;
+	question.keyed = packet_is_keyed(&parsed);
+	question.key = question.keyed ? parsed.gre.key : 0;
 	if (engine_explain(play->engine, &question, play->now, &play->expected) != 0)
 		return;
 	play->expects = is_first(&parsed) && !parsed.fragment && !play->expected.has_session &&

@@ -88,6 +88,19 @@ static void check_leaks(struct play *play, const struct play_packet *packet)
 		play_fail(play, "an ICMP error left that quotes an inside address");
 }
 
+/* A tunnel's packet: told from others by its key. */
+static void check_delivery(struct play *play, const struct play_packet *came, const struct play_packet *left)
+{
+	struct packet before, after;
+	uint8_t bytes[2][PLAY_PACKET];
+
+	memcpy(bytes[0], came->bytes, came->length);
+	memcpy(bytes[1], left->bytes, left->length);
+	if (packet_parse(&before, bytes[0], came->length) == REASON_NONE &&
+	    packet_parse(&after, bytes[1], left->length) == REASON_NONE)
+		play_fail(play, invariants_check_delivery(play->engine, &before, &after.tuple));
+}
+
 /* ------------------------------------------------------------------ hooks */
 
 static bool was_right(const struct play_packet *packet)
@@ -142,6 +155,8 @@ static bool pass_hook(struct play *play, enum hook hook, struct play_packet *pac
 		play_compare(play, verdict.reason, packet);
 	if (!play->failure)
 		play_fail(play, invariants_check(play->engine));
+	if (!play->failure)
+		play_fail(play, invariants_check_tunnels(play->engine));
 	if ((verdict.verdict == VERDICT_ACCEPT) != (verdict.reason == REASON_NONE))
 		play_fail(play, "verdict and reason disagree");
 	if (verdict.verdict != VERDICT_ACCEPT || play->failure)
@@ -176,6 +191,7 @@ static void pass_on(struct play *play, struct play_packet *packet, const struct 
 		return;
 	play_compare(play, REASON_NONE, packet);
 	check_leaks(play, packet);
+	check_delivery(play, came, packet);
 	remember(play, came, packet);
 }
 

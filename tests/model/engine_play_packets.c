@@ -147,6 +147,23 @@ static void number_segment(struct play *play, struct wire *wire, uint32_t sequen
 
 /* ---------------------------------------------------------- kinds of packet */
 
+/* 1 and 65522 have one number (conntrack/gre.h). */
+static const uint32_t keys[] = { 1, 65522, 7, UINT32_MAX };
+
+/* Half of the tunnels have a key, few are PPTP's. */
+static void choose_key(struct play *play, struct wire_shape *shape)
+{
+	uint8_t choice = play_byte(play);
+
+	shape->gre_flags = choice & 128 ? WIRE_GRE_KEY : 0;
+	if (choice & 32)
+		shape->gre_flags |= WIRE_GRE_SEQUENCE;
+	if ((choice & 24) == 24)
+		shape->gre_flags |= WIRE_GRE_CHECKSUM;
+	shape->gre_version = choice % 8 == 7;
+	shape->gre_key = keys[choice & 3];
+}
+
 static struct wire_shape choose_shape(struct play *play, uint8_t protocol)
 {
 	static const uint8_t mss[4] = { 2, 4, 0x05, 0xb4 };
@@ -159,6 +176,8 @@ static struct wire_shape choose_shape(struct play *play, uint8_t protocol)
 
 	if (protocol == PROTOCOL_TCP)
 		shape.tcp_flags = choose_flags(play);
+	if (protocol == PROTOCOL_GRE)
+		choose_key(play, &shape);
 	if (shape.tcp_flags & TCP_SYN && choice & 16) {
 		shape.tcp_options = mss;
 		shape.tcp_options_length = sizeof(mss);
@@ -214,6 +233,12 @@ static bool compose_answer(struct play *play, struct play_packet *packet, struct
 	shape = choose_shape(play, parsed.tuple.protocol);
 	shape.tuple = tuple_invert(&parsed.tuple);
 	shape.reply = packet_is_icmp(&parsed) && parsed.icmp.query;
+	/* Mostly with the same key. */
+	if (packet_is_keyed(&parsed) && play_below(play, 4)) {
+		shape.gre_flags |= WIRE_GRE_KEY;
+		shape.gre_version = 0;
+		shape.gre_key = parsed.gre.key;
+	}
 	wire_build(wire, &shape, &play->random);
 	if (packet_is_tcp(&parsed) && parsed.tuple.protocol == PROTOCOL_TCP) {
 		const uint8_t *tcp = packet->bytes + packet->head.l4;

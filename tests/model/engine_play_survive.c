@@ -171,6 +171,7 @@ void play_survive(struct play *play, bool in_order)
 		if (recovery.recovered != count || recovery.lost)
 			play_fail(play, "sessions were lost that nobody remembers");
 		play_fail(play, invariants_check(play->engine));
+		play_fail(play, invariants_check_tunnels(play->engine));
 		play_fail(play, invariants_check_ports(play->engine));
 	}
 	free(before);

@@ -29,6 +29,12 @@ const char *invariants_check_mappings(const struct engine *engine);
 /* The part about control connections that are followed. */
 const char *invariants_check_followers(const struct engine *engine);
 
+/* The part about GRE tunnels, left out of invariants_check(): damaged memory may have them otherwise. */
+const char *invariants_check_tunnels(const struct engine *engine);
+
+/* A packet that came as @came left with @left: was it the host's whose tunnel has its key? */
+const char *invariants_check_delivery(const struct engine *engine, const struct packet *came, const struct tuple *left);
+
 /**
  * struct nodes_owner - what a hash of nodes is for
  * @stands: must @node be there, and under which hash?
