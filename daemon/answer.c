@@ -279,6 +279,8 @@ struct report *answer_session_object(const struct snapshot_session *values, bool
 	else
 		report_put_null(session, "path_mtu");
 	report_put_number(session, "mark", values->mark);
+	if (values->keyed)
+		report_put_number(session, "key", values->key);
 	return session;
 }
 

@@ -16,6 +16,8 @@ static void put_session_event(struct report *object, const struct effect *effect
 	report_put_number(object, "timeout_s", timeout_s);
 	report_put_flag(object, "assured", effect->session.assured);
 	report_put_flag(object, "seen_reply", effect->session.seen_reply);
+	if (effect->session.keyed)
+		report_put_number(object, "key", effect->session.key);
 	for (enum direction way = DIRECTION_ORIGINAL; way <= DIRECTION_REPLY; way++) {
 		const struct tuple *tuple =
 		    way == DIRECTION_ORIGINAL ? &effect->session.original : &effect->session.reply;

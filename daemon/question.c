@@ -126,6 +126,22 @@ static bool is_icmp(const struct parser *parser)
 	return protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6;
 }
 
+/* Decimal, or as conntrack prints it: 0x7. */
+static bool parse_key(struct parser *parser, const char *text)
+{
+	struct question *question = parser->question;
+	unsigned long key;
+	char *end;
+
+	errno = 0;
+	key = strtoul(text, &end, text[0] == '0' && text[1] == 'x' ? 16 : 10);
+	if (!isdigit((unsigned char)*text) || *end != '\0' || errno != 0 || key > UINT32_MAX)
+		return wrong(parser, "bad key: %.20s", text);
+	question->keyed = true;
+	question->key = (uint32_t)key;
+	return true;
+}
+
 /* A word and its value, behind the addresses. */
 static bool parse_option(struct parser *parser, const char *word)
 {
@@ -144,7 +160,9 @@ static bool parse_option(struct parser *parser, const char *word)
 		question->any_id = false;
 		return parse_number(value, UINT16_MAX, &parser->id) || wrong(parser, "bad identifier: %.20s", value);
 	}
-	return wrong(parser, "unknown word: %.40s (iif, oif, and for ICMP type and id)", word);
+	if (question->tuple.protocol == PROTOCOL_GRE && strcmp(word, "key") == 0)
+		return parse_key(parser, value);
+	return wrong(parser, "unknown word: %.40s (iif, oif, for ICMP type and id, for GRE key)", word);
 }
 
 static bool parse_protocol(struct parser *parser, const char *word)

@@ -5,7 +5,7 @@
  *   tcp 10.0.0.2:40000 198.51.100.2:443 [iif NAME] [oif NAME]
  *   udp [2001:db8::2]:5353 [2001:db8:1::1]:53
  *   icmp 10.0.0.2 198.51.100.2 [type echo-request] [id 7]
- *   gre 10.0.0.2 198.51.100.2
+ *   gre 10.0.0.2 198.51.100.2 [key 7]
  */
 #ifndef SLUICE_DAEMON_QUESTION_H
 #define SLUICE_DAEMON_QUESTION_H

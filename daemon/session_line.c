@@ -88,6 +88,9 @@ size_t session_line(char *line, size_t size, const struct snapshot_session *sess
 		put(&written, "%u", session->path_mtu);
 	else
 		put(&written, "null");
-	put(&written, ",\"mark\":%u}\n", session->mark);
+	put(&written, ",\"mark\":%u", session->mark);
+	if (session->keyed)
+		put(&written, ",\"key\":%u", session->key);
+	put(&written, "}\n");
 	return written.length < size ? written.length : 0;
 }

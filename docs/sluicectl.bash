@@ -39,7 +39,7 @@ _sluicectl()
 		delete) mapfile -t COMPREPLY < <(compgen -W "$filter" -- "$current") ;;
 		events) mapfile -t COMPREPLY < <(compgen -W "-t --timestamp -m --mappings --json" -- "$current") ;;
 		sources | destinations) mapfile -t COMPREPLY < <(compgen -W "-n --lines --json" -- "$current") ;;
-		why) mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp icmpv6 udplite sctp dccp gre iif oif type id --json" -- "$current") ;;
+		why) mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp icmpv6 udplite sctp dccp gre iif oif type id key --json" -- "$current") ;;
 		top) ;;
 		*) mapfile -t COMPREPLY < <(compgen -W "--json" -- "$current") ;;
 		esac

@@ -35,6 +35,7 @@ static const char *text(const struct document *session, const char *direction, c
 static void print_direction(FILE *out, const struct document *session, const char *direction, bool accounting)
 {
 	const char *protocol = document_text(session, "protocol");
+	int64_t key = document_has(session, "key") ? document_integer(session, "key") : 0;
 	char path[32];
 
 	fprintf(out, " src=%s dst=%s", text(session, direction, "src"), text(session, direction, "dst"));
@@ -46,8 +47,7 @@ static void print_direction(FILE *out, const struct document *session, const cha
 		fprintf(out, " sport=%" PRId64 " dport=%" PRId64, number(session, direction, "sport"),
 			number(session, direction, "dport"));
 	else if (strcmp(protocol, "gre") == 0)
-		fprintf(out, " srckey=0x%" PRIx64 " dstkey=0x%" PRIx64, (uint64_t)number(session, direction, "sport"),
-			(uint64_t)number(session, direction, "dport"));
+		fprintf(out, " srckey=0x%" PRIx64 " dstkey=0x%" PRIx64, (uint64_t)key, (uint64_t)key);
 	if (accounting)
 		fprintf(out, " packets=%" PRId64 " bytes=%" PRId64, number(session, direction, "packets"),
 			number(session, direction, "bytes"));

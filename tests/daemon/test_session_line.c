@@ -32,6 +32,7 @@ static struct snapshot_session session_any(uint64_t *random)
 	session.assured = choice >> 12 & 1;
 	session.seen_reply = choice >> 13 & 1;
 	session.fastpath = choice >> 14 & 1;
+	session.keyed = choice >> 25 & 1;
 	session.rule_file = choice >> 15 & 1 ? PLAIN : NULL;
 	session.path_mtu = choice >> 16 & 1 ? session.path_mtu : 0;
 	for (int way = 0; way < 2; way++) {
