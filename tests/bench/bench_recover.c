@@ -13,6 +13,7 @@
 #include "conntrack/checksum.h"
 #include "sluice/snapshot.h"
 #include "sluice/storage.h"
+#include "tests/bench/gateway_text.h"
 #include "tests/bench/stopwatch.h"
 #include "tests/model/configuration_text.h"
 
@@ -24,18 +25,8 @@
 #define LAN 2
 #define WAN 3
 
-static const char rules[] = "gateway { capacity 1048576; sessions-per-source 0 }\n"
-			    "table inet gateway {\n"
-			    "	chain forward {\n"
-			    "		type filter hook forward priority filter; policy drop;\n"
-			    "		ct state vmap { established : accept, related : accept, invalid : drop }\n"
-			    "		iifname \"lan\" oifname \"wan\" accept\n"
-			    "	}\n"
-			    "	chain postrouting {\n"
-			    "		type nat hook postrouting priority srcnat;\n"
-			    "		oifname \"wan\" snat ip to 198.51.100.20-198.51.100.60\n"
-			    "	}\n"
-			    "}\n";
+static const char rules[] = GATEWAY_TEXT("capacity 1048576; sessions-per-source 0",
+					 "		oifname \"wan\" snat ip to 198.51.100.20-198.51.100.60\n");
 
 static struct engine *raise_engine(struct configuration *configuration, void *memory, struct mono now)
 {

@@ -12,6 +12,7 @@
 #include "conntrack/checksum.h"
 #include "sluice/engine.h"
 #include "sluice/snapshot.h"
+#include "tests/bench/gateway_text.h"
 #include "tests/bench/stopwatch.h"
 #include "tests/model/configuration_text.h"
 
@@ -24,19 +25,10 @@
 #define LAN 2
 #define WAN 3
 
-static const char rules[] = "gateway { capacity 131072; sessions-per-source 0; port-overloading %s; pooling paired }\n"
-			    "table inet gateway {\n"
-			    "	chain forward {\n"
-			    "		type filter hook forward priority filter; policy drop;\n"
-			    "		ct state vmap { established : accept, related : accept, invalid : drop }\n"
-			    "		iifname \"lan\" oifname \"wan\" accept\n"
-			    "	}\n"
-			    "	chain postrouting {\n"
-			    "		type nat hook postrouting priority srcnat;\n"
-			    "		ip saddr 10.1.0.0/16 oifname \"wan\" snat ip to 198.51.100.8\n"
-			    "		ip saddr 10.0.0.0/16 oifname \"wan\" snat ip to 198.51.100.7\n"
-			    "	}\n"
-			    "}\n";
+static const char rules[] =
+    GATEWAY_TEXT("capacity 131072; sessions-per-source 0; port-overloading %s; pooling paired",
+		 "		ip saddr 10.1.0.0/16 oifname \"wan\" snat ip to 198.51.100.8\n"
+		 "		ip saddr 10.0.0.0/16 oifname \"wan\" snat ip to 198.51.100.7\n");
 
 /* ------------------------------------------------------------------- a gateway */
 

@@ -10,6 +10,7 @@
 #include "conntrack/checksum.h"
 #include "conntrack/engine_private.h"
 #include "sluice/diagnosis.h"
+#include "tests/bench/gateway_text.h"
 #include "tests/bench/stopwatch.h"
 #include "tests/model/configuration_text.h"
 
@@ -22,18 +23,9 @@
 #define TCP_HEADERS 40
 #define UDP_HEADERS 28
 
-static const char rules[] = "gateway { capacity 262144; sessions-per-source 0; timeout udp unreplied 1s }\n"
-			    "table inet gateway {\n"
-			    "	chain forward {\n"
-			    "		type filter hook forward priority filter; policy drop;\n"
-			    "		ct state vmap { established : accept, related : accept, invalid : drop }\n"
-			    "		iifname \"lan\" oifname \"wan\" accept\n"
-			    "	}\n"
-			    "	chain postrouting {\n"
-			    "		type nat hook postrouting priority srcnat;\n"
-			    "		ip saddr 10.0.0.0/8 oifname \"wan\" snat ip to 198.51.100.7-198.51.100.250\n"
-			    "	}\n"
-			    "}\n";
+static const char rules[] =
+    GATEWAY_TEXT("capacity 262144; sessions-per-source 0; timeout udp unreplied 1s",
+		 "		ip saddr 10.0.0.0/8 oifname \"wan\" snat ip to 198.51.100.7-198.51.100.250\n");
 
 struct bench {
 	struct engine *engine;
