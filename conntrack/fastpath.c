@@ -22,12 +22,14 @@
 #include "sluice/fastpath.h"
 
 /*
- * Packets of a session at which it is offered: 16, and should that fail every 16 more.
- * Half of all connections end before; for them the two system calls would not pay.
+ * Packets of a session at which it is offered: 16. Half of all connections end before; for them the two system
+ * calls would not pay. Should it not be taken, it is offered again, sooner at first: see is_time_to_offer().
  */
 #define OFFER_PACKETS 16
-/* Silence after which a session goes back to the queue. */
-#define IDLE_MS 10000
+/* Silence after which a session goes back to the queue: what says something now and then may stay. */
+#define IDLE_MS 60000
+/* For so long large datagrams may go unanswered. */
+#define UNANSWERED_MS 10000
 /* Slots that one sweep looks at. */
 #define SWEEP_BUDGET 4096
 #define PORT_DNS 53
@@ -76,6 +78,18 @@ static bool passes_unseen(const struct engine *engine, uint32_t index)
 	       ruleset_established_accepted(ruleset, HOOK_POSTROUTING, family);
 }
 
+/*
+ * At the 16th packet, then 1, 2, 4 and 8 later: it was not taken because many came at once, and that is soon over. Then
+ * at every 16th: there is something about it.
+ */
+static bool is_time_to_offer(uint64_t packets)
+{
+	uint64_t later = packets - OFFER_PACKETS;
+
+	return packets >= OFFER_PACKETS &&
+	       (later % OFFER_PACKETS == 0 || (later < OFFER_PACKETS && !(later & (later - 1))));
+}
+
 void fastpath_consider(struct passage *passage)
 {
 	const struct session *session = passage->session;
@@ -87,7 +101,7 @@ void fastpath_consider(struct passage *passage)
 		return;
 	}
 	packets = session_packets(session, DIRECTION_ORIGINAL) + session_packets(session, DIRECTION_REPLY);
-	if (packets % OFFER_PACKETS || !passage->meta->iif || !is_fit(passage->engine, session) ||
+	if (!is_time_to_offer(packets) || !passage->meta->iif || !is_fit(passage->engine, session) ||
 	    !passes_unseen(passage->engine, passage->index))
 		return;
 	effect = outbox_add(&passage->engine->outbox, EFFECT_INSTALL, passage->now);
@@ -230,7 +244,7 @@ static bool is_unanswered(const struct engine *engine, uint32_t index)
 		uint64_t heard = __atomic_load_n(&other->used_ns, __ATOMIC_RELAXED);
 
 		if (packets && bytes / packets > path_mtu_least(family) && sent > heard &&
-		    sent - heard >= IDLE_MS * NS_PER_MS)
+		    sent - heard >= UNANSWERED_MS * NS_PER_MS)
 			return true;
 	}
 	return false;

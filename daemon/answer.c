@@ -137,11 +137,16 @@ static void put_queue(struct report *status, const struct queue_statistics *valu
 static void put_fastpath(struct report *status, const struct answer_view *view)
 {
 	struct report *fastpath = report_put_object(status, "fastpath");
+	const struct fastpath_failures *failures = &view->fastpath_failures;
 
 	report_put_text(fastpath, "mode", view->fastpath_mode ? view->fastpath_mode : "off");
 	report_put_number(fastpath, "installed", view->total.fastpath.installed);
 	report_put_number(fastpath, "hits", view->counted.fastpath.hits);
-	report_put_number(fastpath, "failed", view->fastpath_failed);
+	report_put_number(fastpath, "failed", failures->no_route + failures->no_interface + failures->no_room);
+	report_put_number(fastpath, "no_route", failures->no_route);
+	report_put_number(fastpath, "no_interface", failures->no_interface);
+	report_put_number(fastpath, "no_room", failures->no_room);
+	report_put_number(fastpath, "postponed", failures->postponed);
 }
 
 static void put_alerts(struct report *status, const struct answer_view *view)

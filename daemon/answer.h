@@ -8,6 +8,7 @@
 #define SLUICE_DAEMON_ANSWER_H
 
 #include "sluice/snapshot.h"
+#include "daemon/fastpath.h"
 #include "daemon/queues.h"
 
 /* Longest line that one session, mapping or event can need. */
@@ -35,7 +36,7 @@ struct answer_view {
 	const struct answer_alert *alerts;
 	size_t alert_count;
 	const char *fastpath_mode; /* NULL: there is none */
-	uint64_t fastpath_failed;
+	struct fastpath_failures fastpath_failures;
 	struct mono started, now;
 };
 

@@ -197,7 +197,7 @@ static void control_gather(struct control *control, struct answer_view *report)
 
 	view_gather(&control->view, shell->engine, shell->queues, shell->started, loop_now(), report);
 	report->fastpath_mode = fastpath_mode(shell->fastpath);
-	report->fastpath_failed = fastpath_failed(shell->fastpath);
+	report->fastpath_failures = offers_failures(shell);
 }
 
 static char *make_status(struct control *control)

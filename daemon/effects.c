@@ -8,9 +8,7 @@
 
 #include "daemon/control.h"
 #include "daemon/events.h"
-#include "daemon/fastpath.h"
 #include "daemon/inject.h"
-#include "daemon/ipsec.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/shell.h"
@@ -199,22 +197,11 @@ void effects_drain(struct shell *shell)
 			raise_alert(shell, &effect);
 			break;
 		case EFFECT_INSTALL:
-			if (shell->install_count < SHELL_INSTALLS)
-				shell->installs[shell->install_count++] = effect;
+			offers_add(&shell->offers, &effect);
 			break;
 		}
 	}
 	tell_lost(shell);
-}
-
-void effects_install(struct shell *shell)
-{
-	bool encrypted = ipsec_in_use(shell->ipsec);
-
-	for (size_t i = 0; i < shell->install_count && !encrypted; i++)
-		fastpath_install(shell->fastpath, shell->engine, shell->routes, links_table(shell->links),
-				 &shell->installs[i]);
-	shell->install_count = 0;
 }
 
 void effects_announce(struct shell *shell, const char *name, bool raised, const char *subject, const char *text)

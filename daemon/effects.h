@@ -13,13 +13,6 @@ struct shell;
 void effects_drain(struct shell *shell);
 
 /**
- * effects_install() - put the sessions that were offered into the fast path
- *
- * To be called when no packets wait in the queue: a session's next packets would overtake them.
- */
-void effects_install(struct shell *shell);
-
-/**
  * effects_announce() - tell listeners of `events` something about the daemon itself
  * @raised: stands in `status` until announced again with false
  */

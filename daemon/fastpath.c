@@ -18,6 +18,7 @@
 
 #include "daemon/flows.h"
 #include "daemon/loop.h"
+#include "daemon/offers.h"
 #include "daemon/program.h"
 #include "daemon/routes.h"
 
@@ -28,7 +29,7 @@
 struct fastpath {
 	struct program *program;
 	uint32_t renewed;
-	uint64_t failed;
+	struct fastpath_failures failures;
 };
 
 /* --------------------------------------------------------------- start and stop */
@@ -93,9 +94,9 @@ const char *fastpath_mode(const struct fastpath *fastpath)
 	return fastpath->program->clsact ? "clsact" : "tcx";
 }
 
-uint64_t fastpath_failed(const struct fastpath *fastpath)
+struct fastpath_failures fastpath_failures(const struct fastpath *fastpath)
 {
-	return fastpath ? fastpath->failed : 0;
+	return fastpath ? fastpath->failures : (struct fastpath_failures){ 0 };
 }
 
 /* -------------------------------------------------------------------- elements */
@@ -164,11 +165,16 @@ static bool put_direction(struct fastpath *fastpath, struct flow_plan plan, uint
 {
 	const struct link *in = usable_link(links, interface), *out = usable_link(links, plan.route->interface);
 
-	if (!in || !out || program_attach(fastpath->program, interface) < 0)
+	if (!in || !out || program_attach(fastpath->program, interface) < 0) {
+		fastpath->failures.no_interface++;
 		return false;
+	}
 	plan.mtu = plan.route->mtu && plan.route->mtu < out->mtu ? plan.route->mtu : out->mtu;
 	fastpath->program->slots[plan.slot].side[plan.way].interface = interface;
-	return put(fastpath, &plan, interface) == 0;
+	if (put(fastpath, &plan, interface) == 0)
+		return true;
+	fastpath->failures.no_room++;
+	return false;
 }
 
 /* The ways of a session's packets: there, as @way, and back. */
@@ -179,14 +185,18 @@ struct ways {
 };
 
 /* Both ways as the kernel routes them: after a destination, before a source is translated. */
-static bool ask_ways(struct routes *routes, const struct engine_flow *flow, struct ways *ways)
+static bool ask_ways(struct fastpath *fastpath, struct routes *routes, const struct engine_flow *flow,
+		     struct ways *ways)
 {
 	enum direction way = ways->way, back = ways->back;
+	bool forwards =
+	    routes_forward(routes, &flow->arrives[way].source.address, &flow->leaves[way].destination.address,
+			   ways->iif, ways->mark, &ways->forth) &&
+	    routes_forward(routes, &flow->arrives[back].source.address, &flow->leaves[back].destination.address,
+			   ways->forth.interface, ways->mark, &ways->home);
 
-	return routes_forward(routes, &flow->arrives[way].source.address, &flow->leaves[way].destination.address,
-			      ways->iif, ways->mark, &ways->forth) &&
-	       routes_forward(routes, &flow->arrives[back].source.address, &flow->leaves[back].destination.address,
-			      ways->forth.interface, ways->mark, &ways->home);
+	fastpath->failures.no_route += !forwards;
+	return forwards;
 }
 
 static bool put_session(struct fastpath *fastpath, uint32_t slot, const struct engine_flow *flow,
@@ -200,24 +210,23 @@ static bool put_session(struct fastpath *fastpath, uint32_t slot, const struct e
 }
 
 void fastpath_install(struct fastpath *fastpath, struct engine *engine, struct routes *routes,
-		      const struct link_table *links, const struct effect *effect)
+		      const struct link_table *links, const struct offer *offer, struct mono now)
 {
 	struct ways ways = {
-		.way = effect->install.direction,
-		.back = direction_opposite(effect->install.direction),
-		.iif = effect->install.iif,
-		.mark = effect->install.mark,
+		.way = offer->direction,
+		.back = direction_opposite(offer->direction),
+		.iif = offer->iif,
+		.mark = offer->mark,
 	};
-	uint32_t slot = effect->install.handle.index;
+	uint32_t slot = offer->handle.index;
 	struct engine_flow flow;
 
-	if (!engine_lend(engine, effect->install.handle, &flow))
+	if (!engine_lend(engine, offer->handle, &flow))
 		return;
 	fastpath->program->slots[slot].mark = ways.mark;
-	if (ask_ways(routes, &flow, &ways) && put_session(fastpath, slot, &flow, &ways, links))
+	if (ask_ways(fastpath, routes, &flow, &ways) && put_session(fastpath, slot, &flow, &ways, links))
 		return;
-	fastpath->failed++;
-	engine_recall(engine, effect->install.handle, effect->at);
+	engine_recall(engine, offer->handle, now);
 }
 
 /* ------------------------------------------------- sessions of an earlier process */
@@ -295,7 +304,7 @@ bool fastpath_renew(struct fastpath *fastpath, struct engine *engine, struct rou
 		budget--;
 		ways.iif = slot->side[DIRECTION_ORIGINAL].interface;
 		/* Answers that come in elsewhere now would leave an element behind where they came in before. */
-		if (ways.iif && ask_ways(routes, &flow, &ways) &&
+		if (ways.iif && ask_ways(fastpath, routes, &flow, &ways) &&
 		    ways.forth.interface == slot->side[DIRECTION_REPLY].interface &&
 		    put_session(fastpath, index, &flow, &ways, links))
 			continue;

@@ -11,6 +11,7 @@
 
 struct fastpath;
 struct links;
+struct offer;
 struct pins;
 struct routes;
 
@@ -58,12 +59,12 @@ bool fastpath_is_adopted(const struct fastpath *fastpath);
 struct engine_fastpath fastpath_for_engine(struct fastpath *fastpath);
 
 /**
- * fastpath_install() - carry out an EFFECT_INSTALL
+ * fastpath_install() - take up an offer of the engine's
  *
  * A session that cannot be installed is counted and goes on in the queue.
  */
 void fastpath_install(struct fastpath *fastpath, struct engine *engine, struct routes *routes,
-		      const struct link_table *links, const struct effect *effect);
+		      const struct link_table *links, const struct offer *offer, struct mono now);
 
 /**
  * fastpath_reconcile() - remove what no session of @engine has asked for
@@ -87,7 +88,16 @@ void fastpath_forget_interfaces(struct fastpath *fastpath);
 
 /* How it is attached: "tcx", "clsact", or "off" for a NULL @fastpath. */
 const char *fastpath_mode(const struct fastpath *fastpath);
-/* Sessions that could not be installed. */
-uint64_t fastpath_failed(const struct fastpath *fastpath);
+/**
+ * struct fastpath_failures - sessions that could not be installed
+ * @no_route: the kernel would not forward them, or by several ways at once
+ * @no_interface: they come or go by one that the program does not understand or cannot be attached to
+ * @no_room: the kernel's maps did not take them
+ * @postponed: not now: see offers.h, which counts them
+ */
+struct fastpath_failures {
+	uint64_t no_route, no_interface, no_room, postponed;
+};
+struct fastpath_failures fastpath_failures(const struct fastpath *fastpath);
 
 #endif

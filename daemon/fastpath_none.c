@@ -72,13 +72,14 @@ struct engine_fastpath fastpath_for_engine(struct fastpath *fastpath)
 }
 
 void fastpath_install(struct fastpath *fastpath, struct engine *engine, struct routes *routes,
-		      const struct link_table *links, const struct effect *effect)
+		      const struct link_table *links, const struct offer *offer, struct mono now)
 {
 	(void)fastpath;
 	(void)engine;
 	(void)routes;
 	(void)links;
-	(void)effect;
+	(void)offer;
+	(void)now;
 }
 
 void fastpath_forget_interfaces(struct fastpath *fastpath)
@@ -92,8 +93,8 @@ const char *fastpath_mode(const struct fastpath *fastpath)
 	return "off";
 }
 
-uint64_t fastpath_failed(const struct fastpath *fastpath)
+struct fastpath_failures fastpath_failures(const struct fastpath *fastpath)
 {
 	(void)fastpath;
-	return 0;
+	return (struct fastpath_failures){ 0 };
 }

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
 #include "daemon/loop.h"
+#include "daemon/route_cache.h"
 
+/* @cache: of what routes_forward() was answered, from routes_follow() on: before, nobody tells of a change */
 struct routes {
 	struct mnl_socket *socket;
 	uint32_t sequence;
@@ -18,6 +21,7 @@ struct routes {
 	struct loop_watch *watch;
 	void (*changed)(void *context);
 	void *context;
+	struct route_cache *cache;
 };
 
 int routes_create(struct routes **routes)
@@ -46,6 +50,7 @@ void routes_destroy(struct routes *routes)
 		mnl_socket_close(routes->news);
 	if (routes->socket)
 		mnl_socket_close(routes->socket);
+	route_cache_destroy(routes->cache);
 	free(routes);
 }
 
@@ -170,28 +175,48 @@ static bool answer_route(const struct nlmsghdr *message, struct route *route)
 	return route->interface != 0;
 }
 
-bool routes_forward(struct routes *routes, const struct address *source, const struct address *destination,
-		    uint32_t interface, uint32_t mark, struct route *route)
+static bool ask_forward(struct routes *routes, const struct route_question *question, struct route *route)
 {
 	char buffer[4096] __attribute__((aligned(8)));
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	bool ipv4 = address_is_ipv4(destination);
+	bool ipv4 = address_is_ipv4(&question->destination);
 	struct rtmsg *values;
 
-	*route = (struct route){ .next_hop = *destination };
+	*route = (struct route){ .next_hop = question->destination };
 	message->nlmsg_type = RTM_GETROUTE;
 	message->nlmsg_flags = NLM_F_REQUEST;
 	message->nlmsg_seq = ++routes->sequence;
 	values = mnl_nlmsg_put_extra_header(message, sizeof(*values));
 	values->rtm_family = ipv4 ? AF_INET : AF_INET6;
 	values->rtm_src_len = values->rtm_dst_len = ipv4 ? 32 : 128;
-	put_address(message, RTA_SRC, source);
-	put_address(message, RTA_DST, destination);
-	mnl_attr_put_u32(message, RTA_IIF, interface);
-	if (mark)
-		mnl_attr_put_u32(message, RTA_MARK, mark);
+	put_address(message, RTA_SRC, &question->source);
+	put_address(message, RTA_DST, &question->destination);
+	mnl_attr_put_u32(message, RTA_IIF, question->interface);
+	if (question->mark)
+		mnl_attr_put_u32(message, RTA_MARK, question->mark);
 	message = ask(routes, message, sizeof(buffer));
 	return message && answer_route(message, route);
+}
+
+bool routes_forward(struct routes *routes, const struct address *source, const struct address *destination,
+		    uint32_t interface, uint32_t mark, struct route *route)
+{
+	const struct route_question question = { *source, *destination, interface, mark };
+	const struct route_answer *known;
+	struct route_answer answer;
+	struct mono now;
+
+	if (!routes->cache)
+		return ask_forward(routes, &question, route);
+	now = loop_now();
+	known = route_cache_lookup(routes->cache, &question, now);
+	if (!known) {
+		answer.forwards = ask_forward(routes, &question, &answer.route);
+		route_cache_store(routes->cache, &question, &answer, now);
+		known = &answer;
+	}
+	*route = known->route;
+	return known->forwards;
 }
 
 /* ------------------------------------------------------------------- following */
@@ -206,8 +231,16 @@ static void routes_news(void *context, unsigned int events)
 	/* What changed does not matter, and when some of it was lost neither. */
 	while (recv(mnl_socket_get_fd(routes->news), buffer, sizeof(buffer), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
 		any = true;
-	if (any)
-		routes->changed(routes->context);
+	if (!any)
+		return;
+	routes_forget(routes);
+	routes->changed(routes->context);
+}
+
+void routes_forget(struct routes *routes)
+{
+	if (routes->cache)
+		route_cache_forget(routes->cache);
 }
 
 int routes_follow(struct routes *routes, struct loop *loop, void (*changed)(void *context), void *context)
@@ -216,6 +249,7 @@ int routes_follow(struct routes *routes, struct loop *loop, void (*changed)(void
 	const unsigned int groups = 1u << (RTNLGRP_IPV4_ROUTE - 1) | 1u << (RTNLGRP_IPV6_ROUTE - 1) |
 				    1u << (RTNLGRP_IPV4_RULE - 1) | 1u << (RTNLGRP_IPV6_RULE - 1) |
 				    1u << (RTNLGRP_IPV4_NETCONF - 1) | 1u << (RTNLGRP_IPV6_NETCONF - 1);
+	uint64_t secret[2];
 
 	routes->changed = changed;
 	routes->context = context;
@@ -223,5 +257,8 @@ int routes_follow(struct routes *routes, struct loop *loop, void (*changed)(void
 	if (!routes->news || mnl_socket_bind(routes->news, groups, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	routes->watch = loop_watch_create(loop, mnl_socket_get_fd(routes->news), LOOP_READ, routes_news, routes);
-	return routes->watch ? 0 : -ENOMEM;
+	if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+		return -errno;
+	routes->cache = route_cache_create(secret);
+	return routes->watch && routes->cache ? 0 : -ENOMEM;
 }

@@ -25,8 +25,7 @@ void routes_destroy(struct routes *routes);
  *
  * Return: its index; 0 when there is no such route, or it leads nowhere.
  */
-uint32_t routes_interface(struct routes *routes, const struct address *address, uint32_t via_interface,
-			  uint32_t mark);
+uint32_t routes_interface(struct routes *routes, const struct address *address, uint32_t via_interface, uint32_t mark);
 
 /** struct route - how a packet goes on: @next_hop is the destination itself on the same link; @mtu 0: the link's */
 struct route {
@@ -43,6 +42,9 @@ struct route {
  */
 bool routes_forward(struct routes *routes, const struct address *source, const struct address *destination,
 		    uint32_t interface, uint32_t mark, struct route *route);
+
+/* What routes_forward() was answered is remembered for a second at most; forget it: interfaces have changed. */
+void routes_forget(struct routes *routes);
 
 /**
  * routes_follow() - call @changed soon after any route, routing rule or switch for forwarding has changed

@@ -8,13 +8,12 @@
 
 #include "sluice/engine.h"
 #include "daemon/loop.h"
+#include "daemon/offers.h"
 #include "daemon/overrun.h"
 #include "daemon/queues.h"
 
 /* Signals that stop the daemon or make it reload. */
 #define SHELL_SIGNALS 4
-/* Sessions that wait for their turn to be installed; more come again by themselves. */
-#define SHELL_INSTALLS 256
 
 struct control;
 struct fastpath;
@@ -36,7 +35,6 @@ struct state_file;
  * @pins: where the fast path outlives the process; NULL: it does not
  * @renewing: routes of sessions that stayed in the fast path are still being asked for
  * @guard: NULL: the kernel keeps others from the table
- * @installs: EFFECT_INSTALL that wait for a moment without packets in the queue
  * @state: NULL: sessions end with the process
  * @replaced: another process takes over: the kernel's table stays, and packets wait for it or drop
  * @started: for the uptime
@@ -57,8 +55,7 @@ struct shell {
 	struct pins *pins;
 	bool renewing;
 	struct ipsec *ipsec;
-	struct effect installs[SHELL_INSTALLS];
-	size_t install_count;
+	struct offers offers;
 	uint64_t effects_lost; /* of those, listeners were told */
 	struct control *control;
 	struct state_file *state;

@@ -172,7 +172,7 @@ static void shell_tick(void *context)
 		more = engine_tick(shell->engine, loop_now(), TICK_BUDGET);
 		effects_drain(shell);
 	}
-	effects_install(shell);
+	offers_take_up(shell, false);
 	lending_tick(shell);
 	overrun_watch(&shell->overrun, shell, loop_now());
 	loop_timer_start(shell->tick, more ? 1 : TICK_MS);
@@ -197,8 +197,7 @@ static void shell_watchdog(void *context)
 static void shell_batch_done(void *context, bool drained)
 {
 	effects_drain(context);
-	if (drained)
-		effects_install(context);
+	offers_take_up(context, drained);
 }
 
 static void shell_links_changed(void *context)
@@ -210,6 +209,7 @@ static void shell_links_changed(void *context)
 	if (!shell->engine)
 		return;
 	error = engine_set_links(shell->engine, links, loop_now());
+	routes_forget(shell->routes);
 	fastpath_forget_interfaces(shell->fastpath);
 	lending_note(shell);
 	if (!error)

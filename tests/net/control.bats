@@ -37,7 +37,7 @@ teardown() { explain; }
 		([.queue | .length, .dropped, .failed | numbers] | length == 3) and
 		([.icmp | .translated, .unmatched, .invalid, .frag_needed | numbers] | length == 4) and
 		(.mss.clamped | type == "number") and (.black_holes | type == "array") and
-		(.fastpath | has("mode") and has("installed") and has("hits") and has("failed")) and
+		(.fastpath | has("mode") and has("installed") and has("hits") and has("failed") and has("postponed")) and
 		(.alerts | type == "array")' "$WORK/status.json"
 }
 

@@ -11,8 +11,10 @@
 #define WORLD_WAN 3
 
 /* A configuration for it: masquerading, a helper, and rules that come before what is established. */
-#define WORLD_RULES(forward) \
-	"gateway { capacity 64; timeout udp stream 20s; timeout tcp established 400s }\n" \
+#define WORLD_RULES(forward) WORLD_RULES_STREAM("20s", forward)
+/* The same, and how long a stream of datagrams lives. */
+#define WORLD_RULES_STREAM(lifetime, forward) \
+	"gateway { capacity 64; timeout udp stream " lifetime "; timeout tcp established 400s }\n" \
 	"table inet gateway {\n" \
 	"	ct helper ftp { type \"ftp\" protocol tcp; }\n" \
 	"	chain helpers { type filter hook prerouting priority filter; tcp dport 21 ct helper set \"ftp\"; }\n" \

@@ -46,10 +46,9 @@ static bool answer(size_t payload)
 	return fast;
 }
 
-static int setup(void **unused)
+static void begin(const char *rules)
 {
-	(void)unused;
-	world_start(&world, WORLD_RULES(""), true);
+	world_start(&world, rules, true);
 	forth =
 	    (struct told){ .tuple = world_flow(PROTOCOL_UDP, "10.0.0.2", 4000, "203.0.113.5", 443), .iif = WORLD_LAN };
 	for (unsigned int i = 0; i < OFFER / 2; i++) {
@@ -58,6 +57,19 @@ static int setup(void **unused)
 	}
 	world_install(&world);
 	assert_int_equal(fake_fastpath_installed(&world.fake), 1);
+}
+
+static int setup(void **unused)
+{
+	(void)unused;
+	begin(WORLD_RULES(""));
+	return 0;
+}
+
+static int setup_long(void **unused)
+{
+	(void)unused;
+	begin(WORLD_RULES_STREAM("80s", ""));
 	return 0;
 }
 
@@ -114,12 +126,30 @@ static void what_is_answered_now_and_then_stays(void **unused)
 	assert_int_equal(fake_fastpath_installed(&world.fake), 1);
 }
 
+/* It speaks once a minute, and stays; then no more, and is watched by the daemon until it ends when it should. */
+static void what_is_silent_for_long_comes_back(void **unused)
+{
+	(void)unused;
+	for (unsigned int i = 0; i < 3; i++) {
+		gateway_pass(&world.gateway, 59000);
+		assert_int_equal(fake_fastpath_installed(&world.fake), 1);
+		assert_true(go(&forth, SMALL));
+	}
+	gateway_pass(&world.gateway, 61000);
+	assert_int_equal(fake_fastpath_installed(&world.fake), 0);
+	gateway_pass(&world.gateway, 18800);
+	assert_int_equal(world_sessions(&world), 1);
+	gateway_pass(&world.gateway, 400);
+	assert_int_equal(world_sessions(&world), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(large_ones_without_an_answer_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(small_ones_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_answered_now_and_then_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_silent_for_long_comes_back, setup_long, teardown),
 	};
 
 	return cmocka_run_group_tests_name("silence in the fast path", tests, NULL, NULL);
