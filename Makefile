@@ -156,21 +156,28 @@ unit: $(UNIT_BIN) $(SHELL_BIN)
 # What established traffic meets, once more with every packet in the queue.
 IN_QUEUE := bulk dnat fastpath_links forward hairpin lifecycle privileges
 
-net: all
+# The daemon as it is where there is no tcx.
+$(BUILD)/tests/net/sluiced-clsact: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/net/no_tcx.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -Wl,--wrap=bpf_link_create -o $@ $^ $(PKG_LIBS)
+
+NET_BIN := $(if $(filter 0,$(FASTPATH)),,$(BUILD)/tests/net/sluiced-clsact)
+net-parts: all $(NET_BIN)
+
+net: net-parts
 	@BUILD=$(BUILD) tests/run-net $(TESTS) | tests/tally
 
 # Every suite twice, with the fast path and without: some twenty minutes.
-net-both: all
+net-both: net-parts
 	@{ BUILD=$(BUILD) tests/run-net $(TESTS); BUILD=$(BUILD) GATEWAY_FASTPATH=off tests/run-net $(TESTS); } | tests/tally
 
 # Only `make` started anew sees libraries that deps has just installed.
 check: deps
-	@$(MAKE) --no-print-directory -j2 CI=1 all $(UNIT_BIN) $(SHELL_BIN)
+	@$(MAKE) --no-print-directory -j2 CI=1 all $(UNIT_BIN) $(SHELL_BIN) $(NET_BIN)
 	@$(MAKE) --no-print-directory CI=1 check-built
 
 # One tree is judged in one way: its commit is the seed of what is random here, and nowhere else. A checkout may be
 # somebody else's. Without git it stays random.
-check-built: all $(UNIT_BIN) $(SHELL_BIN)
+check-built: net-parts $(UNIT_BIN) $(SHELL_BIN)
 	@mkdir -p $(BUILD)/tests
 	@commit=$$(git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null) && : "$${SEED:=0x$$commit}" && export SEED; \
 	echo "SEED=$${SEED:-random}"; \
@@ -220,12 +227,19 @@ lab-%: deps
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/tests/bench/flood
 	@BUILD=$(BUILD) KEEP=$(KEEP) tests/lab/run $*
 
-# A Debian system in QEMU: some minutes, most of them for its disk, which the next run finds.
-vm: deps
+# A Debian system in QEMU, then with other kernels: a quarter of an hour. The next run finds its disk made.
+# vm-kernels: these alone, KERNELS="jammy" one of them.
+VM_PACKAGE = $(BUILD)/sluice_$(VERSION)_$(shell dpkg --print-architecture).deb
+vm: vm-package
+	@{ BUILD=$(BUILD) tests/vm/run $(VM_PACKAGE); BUILD=$(BUILD) tests/vm/run-kernels $(VM_PACKAGE); } | tests/tally
+
+vm-kernels: vm-package
+	@BUILD=$(BUILD) tests/vm/run-kernels $(VM_PACKAGE) $(KERNELS) | tests/tally
+
+vm-package: deps
 	-@tests/install-packages tests/packages-vm
-	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory -j2 all $(FASTPATH_BIN)
 	@$(MAKE) --no-print-directory deb >/dev/null
-	@BUILD=$(BUILD) tests/vm/run $(BUILD)/sluice_$(VERSION)_$(shell dpkg --print-architecture).deb | tests/tally
 
 # asan-net: the tests in namespaces, with the sanitized daemon.
 STRICT   := -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -234,7 +248,7 @@ asan:
 	@UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED) unit
 
 asan-net:
-	@$(SANITIZED) all
+	@$(SANITIZED) net-parts
 	@BUILD=$(BUILD)/asan tests/run-sanitized $(TESTS) | tests/tally
 
 FUZZ_SECONDS ?= 60
@@ -310,7 +324,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all unit lab lab-list lab-end net net-both vm check check-built demo bench soak valgrind asan asan-net fuzz fuzz-run tidy \
-	cppcheck format format-check deps install uninstall deb clean FORCE
+.PHONY: all unit lab lab-list lab-end net net-parts net-both vm vm-kernels vm-package check check-built demo bench \
+	soak valgrind asan asan-net fuzz fuzz-run tidy cppcheck format format-check deps install uninstall deb clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

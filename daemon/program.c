@@ -293,13 +293,13 @@ static void take_attachments(struct program *program, const struct link_table *l
 static const char *error_text(int error)
 {
 	switch (error) {
-	case -EPERM:
+	case -EPERM: /* before Linux 5.11 also for want of locked memory */
 	case -EACCES:
-		return "no right to use BPF: needs CAP_BPF and CAP_PERFMON";
+		return "no right to use BPF: needs Linux 5.15, CAP_BPF and CAP_PERFMON";
 	case -ENOMEM:
 		return "no memory for its tables";
 	default:
-		return "this kernel does not take the program";
+		return "this kernel does not take the program: needs Linux 5.15";
 	}
 }
 
