@@ -62,6 +62,7 @@ call() { inside "$1" "$PYTHON" "$WORK/gre.py" call 198.51.100.2 "$2" "$3" ${4:+"
 	[[ "$output" == *"src=10.0.0.10 dst=198.51.100.2 srckey=0x0 dstkey=0x0"* ]]
 	[[ "$output" == *"src=10.0.0.11 dst=198.51.100.2 srckey=0x7 dstkey=0x7"* ]]
 	[[ "$(control -j sessions -p gre -s 10.0.0.11 | jq -s '.[0].key')" == 7 ]]
+	[[ "$(control -j why gre 10.0.0.11 198.51.100.2 key 7 | jq .session.key)" == 7 ]]
 	[[ "$(control -j sessions -p gre | jq -s 'map(.original.sport, .reply.dport) | add')" == 0 ]]
 }
 
