@@ -199,6 +199,11 @@ bool engine_next_effect(struct engine *engine, struct effect *effect)
 	return outbox_take(&engine->outbox, effect);
 }
 
+uint64_t engine_sessions_opened(const struct engine *engine)
+{
+	return engine->counters.created;
+}
+
 uint64_t engine_effects_lost(const struct engine *engine)
 {
 	return engine->outbox.lost;

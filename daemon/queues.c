@@ -18,12 +18,13 @@
  *
  * Answers are queued by their source too, before translation, when nothing tells yet
  * whom inside they are for: those to a flood share a queue with others from the same
- * server. There is about one answer for each packet of the flood that was let through,
- * and their queue has as many turns as the flood's: it keeps up, unless many answers
- * find their session evicted and are seen twice, before routing and at the input. Then
- * others of that server wait until a SYN is sent again. Were answers shared out by the
- * external port as well, they would be in the way of everybody, not of that server's
- * clients only.
+ * server. There is about one answer for each packet of the flood that was let through; so
+ * with as many turns as the flood their queue could just keep up, and once it is behind, the
+ * answers find their sessions evicted, are seen twice, before routing and at the input, and it
+ * never recovers. So a packet that opens a session counts as TURN_OPENING_WEIGHT while
+ * other queues have more than a batch waiting: who opens sessions goes without a turn for
+ * them. Then answers wait for a few turns, not for seconds. Were they shared out by the external
+ * port as well, whoever sends to all ports from outside would fill every queue.
  *
  * Sixteen queues are enough for one source to be alone in most of them, not in all.
  * So, while packets are lost, the sources are dealt out anew every second (overrun.c):
@@ -42,6 +43,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/queue.h"
+#include "daemon/turn.h"
 #include "daemon/verdicts.h"
 
 #define RETRY_MS 5u
@@ -61,6 +63,7 @@ struct seat {
 	struct queues *queues;
 	struct queue queue;
 	struct loop_watch *watch;
+	struct turn turn;
 	bool more;
 };
 
@@ -348,7 +351,9 @@ static void seat_note(struct seat *seat, bool more)
 static bool seat_serve(struct seat *seat)
 {
 	struct queues *queues = seat->queues;
+	uint64_t opened = engine_sessions_opened(queues->engine);
 	int received = queue_receive(&seat->queue, &queues->batch);
+	bool done;
 
 	seat_note(seat, received > 0 && queues->batch.received == queues->batch.asked);
 	if (received < 0)
@@ -357,13 +362,18 @@ static bool seat_serve(struct seat *seat)
 		return false;
 	verdicts_begin(queues->verdicts, queue_fd(&seat->queue), seat->queue.number, seat->queue.send_buffer);
 	queues_read(queues);
-	return queues_work(queues);
+	done = queues_work(queues);
+	turn_taken(&seat->turn, (unsigned int)(engine_sessions_opened(queues->engine) - opened));
+	return done;
 }
 
 static void seat_ready(void *context, unsigned int events)
 {
+	struct seat *seat = context;
+
 	(void)events;
-	seat_serve(context);
+	if (!turn_is_let_pass(&seat->turn, seat->queues->busy > seat->more, VERDICTS_LIMIT))
+		seat_serve(seat);
 }
 
 static void queues_retry(void *context)

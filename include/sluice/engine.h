@@ -214,6 +214,9 @@ bool engine_tick(struct engine *engine, struct mono now, unsigned int budget);
  */
 bool engine_next_effect(struct engine *engine, struct effect *effect);
 
+/** engine_sessions_opened() - how many sessions have begun since the engine was made */
+uint64_t engine_sessions_opened(const struct engine *engine);
+
 /** engine_effects_lost() - those that found no room, since the engine was made */
 uint64_t engine_effects_lost(const struct engine *engine);
 
