@@ -99,6 +99,8 @@ int queue_open(struct queue *queue, uint16_t number, uint32_t length, bool gso)
 	if (error)
 		return error;
 	mnl_socket_setsockopt(queue->socket, NETLINK_NO_ENOBUFS, &on, sizeof(on));
+	/* A verdict that is refused does not come back whole, with a packet of up to 64 KiB. */
+	mnl_socket_setsockopt(queue->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	queue->send_buffer = queue_size_buffers(queue_fd(queue));
 	return 0;
 }

@@ -248,15 +248,16 @@ static bool queues_flush(struct queues *queues)
 	unsigned int pending = verdicts_pending(queues->verdicts);
 	int error = verdicts_send(queues->verdicts);
 
-	if (error == -EAGAIN) {
+	if (error && error != -EAGAIN) {
+		queues->refused += pending;
+		queues_complain(queues, "verdicts lost, their packets are dropped", error);
+		error = verdicts_send(queues->verdicts);
+	}
+	if (error) {
 		queues_complain(queues, "verdicts wait", -ENOBUFS);
 		queues_watch(queues, 0);
 		loop_timer_start(queues->retry, RETRY_MS);
 		return false;
-	}
-	if (error) {
-		queues->refused += pending;
-		queues_complain(queues, "verdicts lost", error);
 	}
 	return true;
 }

@@ -59,7 +59,8 @@ void queues_destroy(struct queues *queues);
  * @waiting: packets in the kernel's queues now
  * @dropped: packets the kernel dropped because the queue was full
  * @failed: packets it could not hand over because the socket was full
- * @refused: verdicts the kernel did not take (the packet was gone)
+ * @refused: verdicts the kernel did not take, since the packets were gone, and packets dropped for lack of a verdict;
+ *	several packets that share a verdict and are gone count as one
  */
 struct queue_statistics {
 	uint32_t waiting;

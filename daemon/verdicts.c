@@ -9,6 +9,11 @@
  * kernel applies NFQNL_MSG_VERDICT_BATCH to everything that still waits up to
  * that number, and all before it has been judged already, since verdicts go back
  * in order of arrival.
+ *
+ * So a verdict must never be left out: the packet would wait, and the next message for
+ * many would let it go, perhaps untranslated. When a batch cannot be sent, and not for
+ * lack of memory, its packets are dropped: one small message, which is sent until the
+ * kernel takes it.
  */
 #include "daemon/verdicts.h"
 
@@ -55,6 +60,7 @@ struct verdicts {
 	size_t used;  /* of @text */
 	unsigned int count, vector_count;
 	bool open;			 /* the last element of @vector may grow */
+	bool condemned;			 /* what was to be sent could not be: it is dropped */
 	struct verdict_head *last_plain; /* the last message when it has no payload */
 	struct verdict_message last;
 	struct iovec vector[2 * VERDICTS_LIMIT];
@@ -171,7 +177,19 @@ static void verdicts_clear(struct verdicts *verdicts)
 	verdicts->count = 0;
 	verdicts->vector_count = 0;
 	verdicts->open = false;
+	verdicts->condemned = false;
 	verdicts->last_plain = NULL;
+}
+
+/* Everything in the batch is to be dropped: what waits up to the last packet of it. */
+static void verdicts_condemn(struct verdicts *verdicts)
+{
+	struct verdict_message drop = { .id = verdicts->last.id, .verdict = VERDICT_DROP };
+
+	verdicts_clear(verdicts);
+	verdicts_add(verdicts, &drop);
+	verdicts->last_plain->netlink.nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT_BATCH;
+	verdicts->condemned = true;
 }
 
 int verdicts_send(struct verdicts *verdicts)
@@ -183,18 +201,19 @@ int verdicts_send(struct verdicts *verdicts)
 		.msg_iov = verdicts->vector,
 		.msg_iovlen = verdicts->vector_count,
 	};
-	int result = 0;
+	int result;
 
 	if (!verdicts->count)
 		return 0;
 	while (sendmsg(verdicts->fd, &message, 0) < 0) {
 		if (errno == EINTR)
 			continue;
-		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || verdicts->condemned)
 			return -EAGAIN;
 		result = -errno;
-		break;
+		verdicts_condemn(verdicts);
+		return result;
 	}
 	verdicts_clear(verdicts);
-	return result;
+	return 0;
 }

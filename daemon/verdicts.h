@@ -55,8 +55,9 @@ unsigned int verdicts_pending(const struct verdicts *verdicts);
 /**
  * verdicts_send() - hand the batch to the kernel
  *
- * Return: 0: the batch is empty again; -EAGAIN: the kernel has no memory just now,
- * everything is kept, try again later; another negative errno: the batch is lost.
+ * Return: 0: the batch is empty again; -EAGAIN: the kernel takes nothing just now,
+ * everything is kept, try again later; another negative errno: these verdicts are lost,
+ * and the batch says now that all its packets are to be dropped: to be sent as well.
  */
 int verdicts_send(struct verdicts *verdicts);
 

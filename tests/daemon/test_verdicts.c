@@ -212,10 +212,46 @@ static void test_nothing_is_lost_without_memory(void **state)
 	assert_int_equal(verdicts_pending(verdicts), 0);
 	replay_sent(&fate);
 	expect(&fate, &message);
+	verdicts_destroy(verdicts);
+}
+
+/* A packet without a verdict would wait for the next message that is for many, and leave with those. */
+static void test_who_loses_his_verdict_is_dropped(void **state)
+{
+	struct verdicts *verdicts = verdicts_open(4 << 20);
+	static struct verdict_message messages[VERDICTS_LIMIT];
+	static struct fate fates[VERDICTS_LIMIT + 1];
+	static uint8_t bytes[8 * 65536];
+	unsigned int seed = 1;
+
+	(void)state;
+	sent_length = 0;
+	memset(fates, 0, sizeof(fates));
+	for (uint32_t i = 0; i < 20; i++) {
+		messages[i] = random_message(i + 1, bytes, &seed);
+		add(verdicts, &messages[i]);
+	}
+	fail_with = EMSGSIZE;
+	assert_int_equal(verdicts_send(verdicts), -EMSGSIZE);
+	assert_int_equal(verdicts_pending(verdicts), 1);
+	/* That they are dropped is not forgotten, whatever the kernel says. */
 	fail_with = EPERM;
-	add(verdicts, &message);
-	assert_int_equal(verdicts_send(verdicts), -EPERM);
+	assert_int_equal(verdicts_send(verdicts), -EAGAIN);
+	fail_with = ENOBUFS;
+	assert_int_equal(verdicts_send(verdicts), -EAGAIN);
+	assert_int_equal(verdicts_send(verdicts), 0);
 	assert_int_equal(verdicts_pending(verdicts), 0);
+	/* The next ones go their way. */
+	messages[20] = (struct verdict_message){ .id = be32_from_host(21), .verdict = VERDICT_ACCEPT };
+	add(verdicts, &messages[20]);
+	fail_with = ENOBUFS;
+	assert_int_equal(verdicts_send(verdicts), -EAGAIN);
+	assert_int_equal(verdicts_send(verdicts), 0);
+	replay_sent(fates);
+	for (uint32_t i = 0; i < 20; i++)
+		expect(&fates[i], &(struct verdict_message){ .verdict = VERDICT_DROP });
+	expect(&fates[20], &messages[20]);
+	assert_false(fates[21].judged);
 	verdicts_destroy(verdicts);
 }
 
@@ -225,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_random_batches),
 		cmocka_unit_test(test_same_fate_shares_a_message),
 		cmocka_unit_test(test_nothing_is_lost_without_memory),
+		cmocka_unit_test(test_who_loses_his_verdict_is_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
