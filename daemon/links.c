@@ -2,7 +2,8 @@
 /*
  * Theory of operation. A notification says only that something is different: soon
  * after it everything is read anew. Nothing can be missed that way, not even when
- * the socket overflowed, and a burst of notifications costs one reading.
+ * the socket overflowed, and a burst of notifications costs one reading. One that does
+ * not end costs ten readings a second, and is no reason to wait for ever.
  */
 #include "daemon/links.h"
 
@@ -20,6 +21,7 @@
 #include "daemon/loop.h"
 
 #define SETTLE_MS 10u
+#define UNREAD_MS 100u
 #define RETRY_MS 200u
 #define DUMP_ATTEMPTS 5
 
@@ -36,6 +38,8 @@ struct links {
 	struct mnl_socket *news;
 	struct loop_watch *watch;
 	struct loop_timer *settle;
+	bool unread;	   /* there was news since everything was read */
+	struct mono since; /* and when the first of it was */
 	uint32_t sequence;
 	size_t lost;
 	void (*changed)(void *context);
@@ -273,8 +277,10 @@ static int links_read(struct links *links)
 static void links_settled(void *context)
 {
 	struct links *links = context;
-	int result = links_read(links);
+	int result;
 
+	links->unread = false;
+	result = links_read(links);
 	if (result > 0) {
 		links->changed(links->context);
 	} else if (result < 0) {
@@ -294,7 +300,12 @@ static void links_news(void *context, unsigned int events)
 	do
 		length = recv(mnl_socket_get_fd(links->news), buffer, sizeof(buffer), MSG_DONTWAIT);
 	while (length > 0 || (length < 0 && errno == EINTR));
-	loop_timer_start(links->settle, SETTLE_MS);
+	if (!links->unread)
+		links->since = loop_now();
+	/* The timer stands since the last news. */
+	if (!links->unread || mono_ms_between(links->since, loop_now()) < UNREAD_MS)
+		loop_timer_start(links->settle, SETTLE_MS);
+	links->unread = true;
 }
 
 int links_create(struct loop *loop, void (*changed)(void *context), void *context, struct links **links)
