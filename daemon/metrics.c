@@ -76,6 +76,8 @@ char *metrics_text(const struct answer_view *view)
 		  (uint64_t)status->pressure.level);
 	put_value(out, "sluice_queue_dropped_total", "counter", "Packets the kernel dropped before they were judged.",
 		  view->queue.dropped + view->queue.failed);
+	put_value(out, "sluice_verdicts_refused_total", "counter",
+		  "Verdicts the kernel did not take: their packets were gone.", view->queue.refused);
 	put_value(out, "sluice_packets_received_total", "counter", "Packets judged.", status->packets.received);
 	put_value(out, "sluice_packets_accepted_total", "counter", "Packets accepted.", status->packets.accepted);
 	put_value(out, "sluice_packets_dropped_total", "counter", "Packets dropped.", status->packets.dropped);

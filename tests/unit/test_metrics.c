@@ -14,7 +14,7 @@
 #include "daemon/words.c"
 
 /* What the queue would say; the engine's part is set by each test. */
-static const struct queue_statistics said = { .dropped = 3, .failed = 4 };
+static const struct queue_statistics said = { .dropped = 3, .failed = 4, .refused = 6 };
 
 int queues_statistics(const struct queues *queues, struct queue_statistics *statistics)
 {
@@ -63,6 +63,7 @@ static void test_names_of_the_contract(void **state)
 	assert_true(has_line(text, "sluice_pool_ports_used{address=\"198.51.100.1\",protocol=\"udp\"} 12"));
 	assert_true(has_line(text, "sluice_pressure_level 2"));
 	assert_true(has_line(text, "sluice_queue_dropped_total 7"));
+	assert_true(has_line(text, "sluice_verdicts_refused_total 6"));
 	assert_true(has_line(text, "sluice_black_holes 0"));
 	/* An accepted packet is no drop. */
 	assert_null(strstr(text, "reason=\"none\""));
