@@ -160,7 +160,11 @@ IN_QUEUE := bulk dnat fastpath_links forward hairpin lifecycle privileges
 $(BUILD)/tests/net/sluiced-clsact: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/net/no_tcx.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
 	$(CC) $(LDFLAGS) -Wl,--wrap=bpf_link_create -o $@ $^ $(PKG_LIBS)
 
-NET_BIN := $(if $(filter 0,$(FASTPATH)),,$(BUILD)/tests/net/sluiced-clsact)
+# And where the kernel takes only some of its verdicts.
+$(BUILD)/tests/net/sluiced-failing: $(BUILD)/daemon/sluiced.o $(BUILD)/tests/net/failing_send.o $(BUILD)/libdaemon.a $(BUILD)/libsluice.a
+	$(CC) $(LDFLAGS) -Wl,--wrap=sendmsg -o $@ $^ $(PKG_LIBS)
+
+NET_BIN := $(BUILD)/tests/net/sluiced-failing $(if $(filter 0,$(FASTPATH)),,$(BUILD)/tests/net/sluiced-clsact)
 net-parts: all $(NET_BIN)
 
 net: net-parts

@@ -24,6 +24,8 @@ teardown() {
 	stop noise
 	stop flood
 	gateway_stop
+	ip -n "$NS-gateway" link del extra 2>/dev/null || true
+	[[ ! -f "$WORK/changes" ]] || addresses_restore
 	umount -l "$WORK/small" 2>/dev/null || true
 }
 
@@ -60,6 +62,167 @@ while time.monotonic() < end:
 	served
 	wait_for 14 eval '[[ "$(status ".alerts[].name")" != *queue-overrun* ]]'
 	[[ $(grep -c 'queue-overrun' "$WORK/sluiced.log") -eq 2 ]]
+}
+
+alerts() { status '.alerts[].name'; }
+
+# burst ADDRESS PORT COUNT SIZE: datagrams from the client, as fast as they go.
+burst() {
+	in_client "$PYTHON" -c '
+import socket, sys
+talk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(int(sys.argv[3])):
+    talk.sendto(b"x" * int(sys.argv[4]), (sys.argv[1], int(sys.argv[2])))
+' "$@"
+}
+
+# waiting NUMBER: so many packets, in the kernel, for a daemon that does not run.
+waiting() {
+	(($(in_gateway awk '{ n += $3 } END { print n + 0 }' /proc/net/netfilter/nfnetlink_queue) >= $1))
+}
+
+@test "the socket overruns before the queue does: counted, told, and nothing else is lost" {
+	{ gateway_block "queue-length 1048576" "fastpath off"; rules_default; } >"$WORK/sluice.conf"
+	gateway_launch
+	gateway_await
+	served
+	kill -STOP "$(pid_of sluiced)"
+	# One source's queue may hold 131,072 packets; 64 MiB do not hold that many large ones.
+	burst 198.51.100.2 20001 60000 1400
+	kill -CONT "$(pid_of sluiced)"
+	wait_for 5 eval '[[ $(status .queue.failed) -gt 0 ]]'
+	[[ $(status .queue.dropped) -eq 0 && $(status .queue.refused) -eq 0 ]]
+	wait_for 5 eval '[[ "$(alerts)" == queue-overrun ]]'
+	[[ $(status '.alerts[0].text') == *"0 packets dropped since the queue was full, "[1-9]*" since the socket was" ]]
+	wait_for 5 served
+	[[ $(control metrics | awk '$1 == "sluice_queue_dropped_total" { print $2 }') -eq $(status .queue.failed) ]]
+	# What was handed over is judged, all of it, and nothing waits without a verdict.
+	wait_for 10 eval '[[ $(status .queue.length) -eq 0 ]]'
+}
+
+# A second way in, which can be taken away.
+extra_up() {
+	cable client extra gateway extra
+	ip -n "$NS-client" addr add 10.0.7.10/24 dev extra
+	ip -n "$NS-gateway" addr add 10.0.7.1/24 dev extra
+	ip -n "$NS-client" route replace 198.51.100.99 via 10.0.7.1
+}
+
+@test "an interface goes while its packets wait: verdicts come too late, which is counted and told once" {
+	extra_up
+	{
+		gateway_block "fastpath off"
+		rules_default | sed 's/iifname "lan" oifname/iifname { "lan", "extra" } oifname/; s|10.0.0.0/24 masq|10.0.0.0/16 masq|'
+	} >"$WORK/sluice.conf"
+	gateway_launch
+	gateway_await
+	held_start
+	capture_start leak server "$INTERNAL or net 10.0.7.0/24"
+	kill -STOP "$(pid_of sluiced)"
+	burst 198.51.100.99 20001 300 10
+	burst 198.51.100.2 20002 50 10
+	wait_for 5 waiting 350
+	ip -n "$NS-gateway" link del extra
+	! waiting 300
+	kill -CONT "$(pid_of sluiced)"
+	wait_for 5 eval '[[ $(status .queue.refused) -gt 0 ]]'
+	wait_for 5 eval '[[ "$(alerts)" == verdict-failure ]]'
+	[[ $(control metrics | awk '$1 == "sluice_verdicts_refused_total" { print $2 }') -eq $(status .queue.refused) ]]
+	control status | grep -qE 'queue .*refused [1-9]'
+	# The others' packets have their verdicts, and new ones, too.
+	[[ $(status .queue.length) -eq 0 && $(status .queue.dropped) -eq 0 ]]
+	served
+	held_goes_on
+	wait_for 14 eval '[[ -z "$(alerts)" ]]'
+	[[ $(grep -c verdict-failure "$WORK/sluiced.log") -eq 2 ]]
+	[[ $(capture_count leak) -eq 0 ]]
+}
+
+# As the daemon, but the kernel takes only some of its verdicts: see failing_send.c.
+failing_launch() { SLUICED=$BUILD/tests/net/sluiced-failing gateway_launch; }
+
+@test "verdicts that cannot be sent: for lack of memory they wait, else their packets are dropped" {
+	{ gateway_block "fastpath off"; rules_default; } >"$WORK/sluice.conf"
+	dd if=/dev/urandom of="$WORK/www/page" bs=1M count=8 status=none
+	failing_launch
+	gateway_await
+	capture_start leak server "$INTERNAL"
+	held_start
+	noise_start 20
+	fetch client --max-time 60 -o "$WORK/copy" http://198.51.100.2/page
+	cmp "$WORK/copy" "$WORK/www/page"
+	wait_for 10 eval '[[ $(status .queue.refused) -gt 0 ]]'
+	wait_for 5 eval '[[ "$(alerts)" == verdict-failure ]]'
+	stop noise KILL
+	held_goes_on
+	grep -q 'queue: verdicts wait: No buffer space available' "$WORK/sluiced.log"
+	wait_for 5 eval '[[ $(status .queue.length) -eq 0 ]]'
+	[[ $(capture_count leak) -eq 0 ]]
+	rm "$WORK/www/page" "$WORK/copy"
+}
+
+addresses_restore() {
+	rm "$WORK/changes"
+	ip -n "$NS-gateway" addr flush dev wan
+	ip -n "$NS-gateway" addr add 198.51.100.1/24 dev wan
+	ip -n "$NS-gateway" addr add 2001:db8::1/64 dev wan nodad
+	ip -n "$NS-gateway" addr del 192.0.2.1/32 dev lan 2>/dev/null || true
+	ip -n "$NS-gateway" route del 203.0.113.0/24 2>/dev/null || true
+}
+
+# lost_news GROUP-BIT: by the sockets that listen to it
+lost_news() {
+	in_gateway cat /proc/net/netlink | "$PYTHON" -c '
+import sys
+rows = [line.split() for line in sys.stdin][1:]
+print(sum(int(row[8]) for row in rows if row[1] == "0" and int(row[3], 16) & int(sys.argv[1], 0)))
+' "$1"
+}
+
+@test "news of addresses and routes that are lost: it knows how things are in the end" {
+	rules_default | gateway_start
+	[[ "$(served)" == "198.51.100.1 "* ]]
+	kill -STOP "$(pid_of sluiced)"
+	{
+		for _ in {1..3000}; do
+			echo "addr add 192.0.2.1/32 dev wan"
+			echo "route add 203.0.113.0/24 via 198.51.100.2"
+			echo "addr del 192.0.2.1/32 dev wan"
+			echo "route del 203.0.113.0/24"
+		done
+		# What is left is told last of all, when there is no room for it.
+		echo "addr del 198.51.100.1/24 dev wan"
+		echo "addr add 198.51.100.7/24 dev wan"
+		echo "route add 203.0.113.0/24 via 198.51.100.2"
+	} >"$WORK/changes"
+	ip -n "$NS-gateway" -batch "$WORK/changes"
+	# Of addresses, and of routes.
+	wait_for 2 eval '[[ $(lost_news 0x10) -gt 0 && $(lost_news 0x40) -gt 0 ]]'
+	kill -CONT "$(pid_of sluiced)"
+	wait_for 5 eval '[[ "$(served)" == "198.51.100.7 "* ]]'
+	control -j pools | jq -se 'map(.address) | index("198.51.100.7") != null'
+}
+
+@test "news that do not end: it does not wait for the end of them" {
+	local urgently=()
+	! chrt -f 10 true 2>/dev/null || urgently=(chrt -f 10)
+	rules_default | gateway_start
+	: >"$WORK/changes"
+	# Each time the kernel tells of the link (SIOCSIFTXQLEN); and it is not to pause, however busy the machine is.
+	start noise gateway "${urgently[@]}" "$PYTHON" -c '
+import fcntl, itertools, socket, struct, time
+talk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for length in itertools.cycle((1000, 1001)):
+    fcntl.ioctl(talk, 0x8943, struct.pack("16si20x", b"lan", length))
+    time.sleep(0.001)
+'
+	sleep 0.3
+	ip -n "$NS-gateway" addr del 198.51.100.1/24 dev wan
+	ip -n "$NS-gateway" addr add 198.51.100.7/24 dev wan
+	wait_for 3 eval '[[ "$(served)" == "198.51.100.7 "* ]]'
+	# Meanwhile, not afterwards.
+	running noise
+	stop noise KILL
 }
 
 @test "suspended for five seconds: nothing leaves untranslated, connections go on" {
