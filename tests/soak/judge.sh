@@ -96,6 +96,10 @@ column() {
 			$2 == pid && $1 < from { before = $c } END { print n ? int(sum / n) : before + 0 }' "$OUT/samples"
 }
 
+# descriptors PID: but for those of the fast path's programs on the interfaces, which go when an address or a link does,
+# and come with the next session that is lent.
+descriptors() { find "/proc/$1/fd" -mindepth 1 ! -lname 'anon_inode:bpf_link' 2>/dev/null | wc -l; }
+
 # From when the last process had met everything once, a minute or a third of its time, until its traffic ended.
 measure_process() {
 	local warm=$(((TRAFFIC_ENDED - LAST_BEGAN) / 3))
@@ -106,10 +110,10 @@ measure_process() {
 	RSS_END=$(column 3 $((TRAFFIC_ENDED - SPAN)) "$TRAFFIC_ENDED")
 	OWN_THEN=$(column 4 "$BASE" $((BASE + SPAN)))
 	OWN_END=$(column 4 $((TRAFFIC_ENDED - SPAN)) "$TRAFFIC_ENDED")
-	# What it has most of the time: clients come and go, and so do the programs on an interface that is down.
+	# What it has most of the time: clients come and go.
 	FDS_THEN=$(awk -v pid="$LAST" '$2 == pid { if (++times[$5] > most) { most = times[$5]; n = $5 } } END { print n }' \
 		"$OUT/samples")
-	FDS_END=$(find "/proc/$LAST/fd" -mindepth 1 | wc -l)
+	FDS_END=$(descriptors "$LAST")
 }
 
 # Two in a hundred and 1 MiB: pages of tables and buffers that are touched for the first time. Half an hour makes
