@@ -279,8 +279,7 @@ static void hear_receiver(struct passage *passage, struct watch *watch)
 		return;
 	}
 	/* A window whose scale nobody saw agreed on is at least not closed. */
-	if (side->flags & TCP_SIDE_LENIENT ? packet->tcp.window > 0
-					   : (uint32_t)packet->tcp.window << side->scale >= wanted)
+	if (tcp_scale_unknown(side) ? packet->tcp.window > 0 : (uint32_t)packet->tcp.window << side->scale >= wanted)
 		watch->answered |= watch->repeats >= 2;
 }
 

@@ -15,6 +15,14 @@
  * highest one it may send, the largest window it ever offered, and the highest
  * number it acknowledged. A gateway sees every packet before its receiver does and
  * every window before it can be used, so an honest packet always fits these bounds.
+ *
+ * Of a connection picked up in the middle two things are not known. What a side had
+ * sent before: so it is judged leniently until it says itself where it stands, with
+ * everything acknowledged (tcp_window_update()); from then on its numbers are exact,
+ * and nobody can acknowledge for the other side what was never sent. And the scale of
+ * the windows, which only the SYNs told (RFC 7323 section 2.2): no later packet bounds
+ * it from above, so that windows count with the largest there is as long as the
+ * connection lives.
  */
 #ifndef CONNTRACK_TRACK_H
 #define CONNTRACK_TRACK_H
@@ -64,7 +72,7 @@ enum tcp_state {
 #define TCP_SIDE_SACK 0x08	/* it may send SACK blocks */
 #define TCP_SIDE_FIN 0x10	/* it sent FIN, and @end is behind it */
 #define TCP_SIDE_UNACKED 0x20	/* the other side owes an acknowledgement */
-#define TCP_SIDE_LENIENT 0x40	/* picked up in the middle: scale perhaps unknown, @end may lag behind */
+#define TCP_SIDE_LENIENT 0x40	/* picked up in the middle: @end and @maxend may lag behind */
 #define TCP_SIDE_TIMESTAMP 0x80 /* in TIME_WAIT: @timestamp counts (RFC 6191) */
 
 /**
@@ -88,6 +96,12 @@ struct tcp_side {
 	uint8_t scale;
 	uint8_t flags;
 };
+
+/** tcp_scale_unknown() - nobody saw whether @side's windows are scaled: @scale is the largest there is */
+static inline bool tcp_scale_unknown(const struct tcp_side *side)
+{
+	return side->scale && !(side->flags & TCP_SIDE_SCALE);
+}
 
 /**
  * struct track_tcp

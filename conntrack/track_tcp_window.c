@@ -372,11 +372,26 @@ static void update_acknowledged(struct tcp_side *sender, struct tcp_side *receiv
 	receiver->maxend = later(receiver->maxend, acknowledgement + window);
 }
 
+/*
+ * Does @segment show that nothing of @sender's is under way, not even what was sent before anybody looked? Without
+ * data it has the number of what its sender would send next (RFC 9293 section 3.10.7.4: <SEQ=SND.NXT>), and all
+ * before that is acknowledged. It acknowledges something new: keepalives and probes, whose number lies lower, and
+ * most late duplicates do not.
+ */
+static bool tells_all(const struct tcp_side *sender, const struct tcp_side *receiver, const struct tcp_segment *segment)
+{
+	return segment->end == segment->sequence && segment->sequence == sender->end &&
+	       sender->flags & receiver->flags & TCP_SIDE_ACKED && receiver->maxack == sender->end &&
+	       tcp_after(segment->acknowledgement, sender->maxack);
+}
+
 void tcp_window_update(struct track_tcp *tcp, enum direction direction, const struct tcp_segment *segment)
 {
 	struct tcp_side *sender = &tcp->side[direction];
 	struct tcp_side *receiver = &tcp->side[direction_opposite(direction)];
 
+	if (tells_all(sender, receiver, segment))
+		sender->flags &= (uint8_t)~TCP_SIDE_LENIENT;
 	if (!(sender->flags & TCP_SIDE_SEEN)) {
 		/* The receiver's edge was unknown until this packet tells it. */
 		sender->flags |= TCP_SIDE_SEEN;

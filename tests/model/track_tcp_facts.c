@@ -119,7 +119,7 @@ int64_t facts_right_edge(const struct track_tcp_model *model, enum direction sid
 
 int64_t facts_behind(const struct track_tcp_model *model, enum direction side)
 {
-	int64_t window = facts_most(facts_largest_window(model, side), model->picked_up ? UNSEEN : BEHIND);
+	int64_t window = facts_most(facts_largest_window(model, side), model->lenient[side] ? UNSEEN : BEHIND);
 
 	return !facts_seen(model, side) || window > ANY / 2 ? ANY / 2 : window;
 }

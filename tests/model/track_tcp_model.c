@@ -32,7 +32,7 @@ static int64_t highest_allowed(const struct track_tcp_model *model, enum directi
 		return facts_sent(model, side);
 	if (!facts_seen(model, !side))
 		return facts_sent(model, side) + ANY;
-	return facts_right_edge(model, side) + (model->picked_up ? UNSEEN : 0);
+	return facts_right_edge(model, side) + (model->lenient[side] ? UNSEEN : 0);
 }
 
 static bool ack_fits(const struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
@@ -42,7 +42,7 @@ static bool ack_fits(const struct track_tcp_model *model, enum direction side, c
 	acknowledgement = sack = near(peer_sent, wire->acknowledgement);
 	if ((model->sacking || model->picked_up) && wire->flags & TCP_ACK && wire->sack_left != wire->sack_right)
 		sack = facts_most(sack, near(acknowledgement, wire->sack_right));
-	if (model->picked_up && !facts_closed(model, !side)) {
+	if (model->lenient[!side] && !facts_closed(model, !side)) {
 		if (facts_seen(model, side) && facts_seen(model, !side))
 			top = facts_most(top, facts_right_edge(model, !side)) + UNSEEN;
 		else
@@ -81,6 +81,16 @@ static int64_t taken(const struct track_tcp_model *model, enum direction side)
 	return facts_acked(model, !side) ? facts_highest_ack(model, !side) : model->initial[side] + 1;
 }
 
+/* All it ever sent is acknowledged, it says so itself, and it has just heard something new. */
+static bool tells_all(const struct track_tcp_model *model, enum direction side, const struct model_packet *packet)
+{
+	int64_t stands = facts_sent(model, side);
+
+	return packet->sequence == stands && packet->end == stands && facts_acked(model, !side) &&
+	       facts_highest_ack(model, !side) == stands && facts_acked(model, side) &&
+	       packet->acknowledgement > facts_highest_ack(model, side);
+}
+
 static void record(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
 	struct model_packet packet = { .direction = side, .flags = wire->flags };
@@ -90,9 +100,11 @@ static void record(struct track_tcp_model *model, enum direction side, const str
 	packet.end = packet.sequence + wire->length + !!(wire->flags & TCP_SYN) + !!(wire->flags & TCP_FIN);
 	packet.acknowledgement = near(facts_sent(model, !side), wire->acknowledgement);
 	packet.window = (int64_t)wire->window << scale;
-	packet.cut = wire->flags & TCP_FIN && !model->picked_up &&
+	packet.cut = wire->flags & TCP_FIN && !model->lenient[side] &&
 		     (packet.end > facts_right_edge(model, side) + 1 ||
 		      (!facts_closed(model, side) && packet.end <= taken(model, side)));
+	if (tells_all(model, side, &packet))
+		model->lenient[side] = false;
 	if (model->count < MODEL_PACKETS)
 		model->log[model->count++] = packet;
 }
@@ -118,6 +130,7 @@ static void start(struct track_tcp_model *model, const struct track_wire *wire, 
 	model->log[model->count++] = syn;
 	model->initial[DIRECTION_ORIGINAL] = syn.sequence;
 	model->picked_up = model->scaling = model->sacking = model->noted = model->challenged = false;
+	model->lenient[0] = model->lenient[1] = false;
 	model->scale[0] = model->scale[1] = 0;
 	model->first_window = window;
 }
@@ -160,7 +173,7 @@ static void join(struct track_tcp_model *model, const struct track_wire *wire)
 static void pick_up(struct track_tcp_model *model, enum direction side, const struct track_wire *wire)
 {
 	model->count = 0;
-	model->picked_up = true;
+	model->picked_up = model->lenient[0] = model->lenient[1] = true;
 	model->noted = false;
 	model->scale[0] = model->scale[1] = 14;
 	model->log[0] = (struct model_packet){

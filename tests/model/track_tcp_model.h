@@ -35,6 +35,7 @@ struct track_tcp_model {
 	int64_t first_edge;	  /* what that lets the reply send */
 	struct model_offer offer; /* of the original direction's last SYN */
 	bool picked_up, scaling, sacking;
+	bool lenient[2]; /* picked up, and not yet known where that side stands */
 	int scale[2];
 	bool noted; /* a SYN of the original direction waits for its answer */
 	uint32_t noted_sequence;
