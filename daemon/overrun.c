@@ -80,10 +80,16 @@ void overrun_watch(struct overrun *overrun, struct shell *shell, struct mono now
 {
 	struct queue_statistics before = overrun->latest, latest;
 
+	if (!overrun->looked.ns)
+		overrun->looked = now;
 	if (mono_ms_between(overrun->looked, now) < LOOK_MS || queues_statistics(shell->queues, &latest) < 0)
 		return;
 	overrun->looked = now;
 	overrun->latest = latest;
+	/* With the table of before went what waited at its hooks. */
+	if (!overrun->begun)
+		before.refused = latest.refused;
+	overrun->begun = true;
 	if (watch(overrun, LOSS_PACKETS, &before, shell))
 		scatter(shell);
 	watch(overrun, LOSS_VERDICTS, &before, shell);

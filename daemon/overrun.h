@@ -24,11 +24,13 @@ enum loss {
  * @latest: as last looked at
  * @looked: when that was; @lost: when something was last lost
  * @raised: the alert stands
+ * @begun: a second has passed since the first look
  */
 struct overrun {
 	struct queue_statistics before[LOSS_COUNT], latest;
 	struct mono looked, lost[LOSS_COUNT];
 	bool raised[LOSS_COUNT];
+	bool begun;
 };
 
 /*

@@ -118,6 +118,8 @@ extra_up() {
 	gateway_await
 	held_start
 	capture_start leak server "$INTERNAL or net 10.0.7.0/24"
+	# What is refused in the first second may have waited at the hooks of the table of before.
+	wait_for 5 eval '[[ $(status .uptime_s) -ge 3 ]]'
 	kill -STOP "$(pid_of sluiced)"
 	burst 198.51.100.99 20001 300 10
 	burst 198.51.100.2 20002 50 10
