@@ -131,7 +131,8 @@ bool engine_lend(struct engine *engine, struct session_handle handle, struct eng
 	uint32_t index = table_resolve(&engine->table, handle);
 	struct session *session = index == SESSION_NONE ? NULL : table_session(&engine->table, index);
 
-	if (!session || !is_fit(engine, session))
+	/* Rules may have changed since it was offered. */
+	if (!session || !is_fit(engine, session) || !passes_unseen(engine, index))
 		return false;
 	describe_flow(engine, session, flow);
 	track_lend(session_protocol(session), &session->track, slot_of(engine, index));
