@@ -19,6 +19,8 @@ POOL_SECOND=10.128.32.1 # 8,192 clients on
 POOL_LATE=10.128.128.1
 POOL_PORTS=16384
 POOL_PACE=100000
+# Further ones of the kind `kernel`, for as long as a million sessions are measured.
+CROWD="k1 k2 k3 k4"
 
 # use GATEWAY: what the following commands speak of.
 use() {
@@ -120,7 +122,7 @@ raise() {
 	ip -j -n "$NS-gateway" link show lan | jq -r '.[0].address' >"$WORK/mac"
 	case $1 in
 	plain) ip -n "$NS-server" route add 10.0.0.0/8 via 198.51.100.1 ;;
-	kernel) kernel_start ;;
+	kernel | k?) kernel_start ;;
 	fastpath | queue) sluice_start ;;
 	*) return 1 ;;
 	esac
@@ -142,7 +144,7 @@ forget() {
 sessions() {
 	case $GATEWAY in
 	plain) echo 0 ;;
-	kernel) in_gateway sysctl -n net.netfilter.nf_conntrack_count ;;
+	kernel | k?) in_gateway sysctl -n net.netfilter.nf_conntrack_count ;;
 	*) status .sessions.current ;;
 	esac
 }

@@ -30,6 +30,13 @@ def ratio: if . == null then "-" elif .min == .max then "**\(.median | hundredth
 	(.points[] | . as $point |
 		"| \(.at) | \([$report.gateways[] as $g | $point.gateways[$g] | cell] | join(" | ")) | \(.against_kernel.fastpath | ratio) | \(.against_kernel.queue | ratio) |"),
 	""),
+(if .each == [] then empty else
+"## What one datagram costs\n",
+"ns of the sender's core for 64 bytes, by the medians above: all that generator, gateway and receiver do for it, and in brackets without what the generator takes alone.\n",
+"| | \($report.gateways | join(" | ")) |",
+"|---|\($report.gateways | map("---|") | join(""))",
+(.each[] | . as $row | "| \(.what) | \([$report.gateways[] as $g | $row.gateways[$g] | if . == null then "-" else "\(.all | round)\(if .without_generator then " (\(.without_generator | round))" else "" end)" end] | join(" | ")) |"),
+"" end),
 if .quick then "The engine alone is measured by the long run.\n" else
 "## The engine alone\n",
 "No packet leaves the process here; ns of one core.\n",
