@@ -132,7 +132,8 @@ extra_up() {
 	[[ $(control metrics | awk '$1 == "sluice_verdicts_refused_total" { print $2 }') -eq $(status .queue.refused) ]]
 	control status | grep -qE 'queue .*refused [1-9]'
 	# The others' packets have their verdicts, and new ones, too.
-	[[ $(status .queue.length) -eq 0 && $(status .queue.dropped) -eq 0 ]]
+	wait_for 5 eval '[[ $(status .queue.length) -eq 0 ]]'
+	[[ $(status .queue.dropped) -eq 0 ]]
 	served
 	held_goes_on
 	wait_for 14 eval '[[ -z "$(alerts)" ]]'
