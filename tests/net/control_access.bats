@@ -187,7 +187,7 @@ open_sessions() {
 	[[ $(control -j sessions -p udp --dport 9 2>/dev/null | wc -l) -eq 0 ]]
 	wait_for 3 eval '[[ "$(probe client udp 198.51.100.2 7 --sport 41002)" == *198.51.100.9* ]]'
 	stop told
-	! grep -q '"lost"' "$WORK/told.log"
+	run ! grep -q '"lost"' "$WORK/told.log"
 	[[ $(status .effects_lost) -eq 0 ]]
 	ip -n "$NS-gateway" addr del 198.51.100.9/24 dev wan
 	ip -n "$NS-gateway" addr add 198.51.100.1/24 dev wan

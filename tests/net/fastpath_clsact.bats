@@ -35,7 +35,7 @@ classified() {
 @test "a route that changed meanwhile is taken" { case_route; }
 
 @test "one classifier for each interface, whoever put it there; somebody else's stays" {
-	in_gateway tc qdisc add dev lan clsact 2>/dev/null || true
+	in_gateway tc qdisc replace dev lan clsact
 	in_gateway tc filter add dev lan ingress protocol all prio 30000 u32 match u32 0 0 flowid 1:1
 	stream_start 41100 3000
 	for _ in 1 2; do

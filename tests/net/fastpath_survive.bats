@@ -7,6 +7,15 @@ source "$BATS_TEST_DIRNAME/survival.sh"
 
 MODE=tcx
 
+# leads_to INTERFACE: the index of that by which the one flow leaves whose packets come in there. In the key the index
+# stands above the protocol, in the value behind the slot.
+leads_to() {
+	local byte
+	byte=$(ip -n "$NS-gateway" -j link show "$1" | jq -r '.[0].ifindex' | xargs printf '0x%02x')
+	among gateway bpftool -j map dump pinned "$PINS/flows4" |
+		jq -r --arg byte "$byte" '.[] | select(.key[13] == $byte) | .value[4]' | xargs printf '%d\n'
+}
+
 @test "killed for five seconds: what is established flows on, and is known to the last packet afterwards" { case_killed; }
 
 @test "replaced by SIGUSR1 again and again, nothing is lost; stopped, nothing is left" { case_replaced; }
@@ -21,13 +30,67 @@ MODE=tcx
 
 @test "a route that changed meanwhile is taken" { case_route; }
 
+@test "a route that leads out elsewhere now is taken, and no third element is left behind" {
+	cable gateway wan2 server eth1
+	ip -n "$NS-gateway" addr add 203.0.113.1/24 dev wan2
+	ip -n "$NS-server" addr add 203.0.113.2/24 dev eth1
+	gateway_stop
+	go_on
+	stream_start 41062 3000
+	kill_daemon
+	ip -n "$NS-gateway" route add 198.51.100.2/32 via 203.0.113.2 dev wan2
+	go_on
+	grep 'sessions went on in the kernel; 0' "$WORK/sluiced.log"
+	wait_for 10 lent 41062
+	[[ "$(leads_to lan)" == "$(ip -n "$NS-gateway" -j link show wan2 | jq '.[0].ifindex')" ]]
+	[[ $(among gateway bpftool -j map dump pinned "$PINS/flows4" | jq length) == 2 ]]
+	ip -n "$NS-gateway" link del wan2
+}
+
+@test "what is attached stays attached: its links are those of before" {
+	links() { among gateway bash -c "for link in $PINS/link-*; do bpftool -j link show pinned \$link | jq .id; done"; }
+	stream_start 41068 3000
+	local before
+	before=$(links)
+	[[ $(wc -l <<<"$before") == 2 ]]
+	kill_daemon
+	go_on
+	[[ "$(links)" == "$before" ]]
+}
+
+@test "an element that leads elsewhere than its session is nobody's" {
+	stream_start 41064 3000
+	kill_daemon
+	# The last byte of the destination, behind struct flow and the source.
+	among gateway bash -c "bpftool -j map dump pinned $PINS/flows4 |
+		jq -r '.[] | select(.value[28] == \"0x0a\") | (.key | join(\" \")) + \" value \" + (.value[31] = \"0x0b\" | .value | join(\" \"))' |
+		xargs bpftool map update pinned $PINS/flows4 key"
+	go_on
+	grep 'sessions went on in the kernel; 1 of its entries were nobody' "$WORK/sluiced.log"
+	lent 41064
+	run -0 among gateway bpftool -j map dump pinned "$PINS/flows4"
+	[[ $(jq '[.[] | select(.value[28:32] == ["0x0a", "0x00", "0x00", "0x0a"])] | length' <<<"$output") == 1 ]]
+}
+
+@test "the maps of another program are not taken over" {
+	echo '__attribute__((section("tc"))) int other(void *skb) { return skb ? -1 : 0; }' |
+		clang -target bpf -O2 -x c -c -o "$WORK/other.o" - || skip "no clang here"
+	stream_start 41066 3000
+	kill_daemon
+	among gateway rm "$PINS/program"
+	among gateway bpftool prog load "$WORK/other.o" "$PINS/program" type classifier
+	go_on
+	run ! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
+	wait_for 10 lent 41066
+}
+
 @test "an address that went meanwhile: cleared" {
 	ip -n "$NS-gateway" addr add 198.51.100.9/24 dev wan
 	stream_start 41070 3000
 	kill_daemon
 	ip -n "$NS-gateway" addr del 198.51.100.9/24 dev wan
 	go_on
-	! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
+	run ! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
 }
 
 @test "what others put into the directory is not believed, and what cannot be removed is left alone" {
@@ -35,7 +98,7 @@ MODE=tcx
 	kill_daemon
 	among gateway bash -c "rm $PINS/flows4; bpftool map create $PINS/flows4 type hash key 8 value 8 entries 8 name foreign"
 	go_on
-	! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
+	run ! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
 	wait_for 10 lent 41080
 	kill_daemon
 	among gateway bash -c "rm $PINS/flows4; mkdir $PINS/flows4"

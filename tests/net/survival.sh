@@ -171,7 +171,7 @@ case_configuration() {
 	kill_daemon
 	sed -i 's/masquerade random/masquerade/' "$WORK/sluice.conf"
 	go_on
-	! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
+	run ! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
 	grep -q 'sessions go on' "$WORK/sluiced.log"
 	# And comes back by itself.
 	wait_for 10 lent 41020
@@ -190,7 +190,7 @@ case_other_start() {
 		*) configure && sed -i '/fastpath/d; s/state "/fastpath off\n\tstate "/' "$WORK/sluice.conf" ;;
 		esac
 		go_on
-		! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
+		run ! grep -q 'sessions went on in the kernel' "$WORK/sluiced.log"
 		[[ "$what" == capacity* || -z "$(pins)" ]]
 		[[ $(among gateway ls /sys/fs/bpf/sluice | wc -l) == $([[ "$what" == capacity* ]] && echo 1 || echo 0) ]]
 		stop stream KILL
