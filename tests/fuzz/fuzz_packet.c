@@ -51,6 +51,15 @@ static void correct_headers(uint8_t *bytes, size_t size)
 		wire_seal_ipv4(bytes + header + 8, size - header - 8);
 }
 
+/* Of these a quote names ports, or the number of a query: it must have them. */
+static bool is_told_by_ports(uint8_t protocol)
+{
+	static const uint8_t protocols[] = { PROTOCOL_TCP,  PROTOCOL_UDP,  PROTOCOL_UDPLITE, PROTOCOL_DCCP,
+					     PROTOCOL_SCTP, PROTOCOL_ICMP, PROTOCOL_ICMPV6 };
+
+	return memchr(protocols, protocol, sizeof(protocols)) != NULL;
+}
+
 static void check_bounds(const struct packet *packet, size_t length)
 {
 	REQUIRE(packet->length <= length);
@@ -64,7 +73,7 @@ static void check_bounds(const struct packet *packet, size_t length)
 		const struct packet_quote *quote = &packet->icmp.quote;
 
 		REQUIRE(quote->l3_offset < quote->l4_offset && quote->l4_offset + quote->l4_length <= packet->length);
-		REQUIRE(quote->fragment || quote->l4_length >= 8);
+		REQUIRE(quote->fragment || quote->l4_length >= 8 || !is_told_by_ports(quote->tuple.protocol));
 	}
 }
 
