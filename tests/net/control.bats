@@ -71,10 +71,10 @@ teardown() { explain; }
 	coloured() { TERM=xterm script -qec "$SLUICECTL -s $WORK/control.sock $1" /dev/null </dev/null | grep -q $'\033\\['; }
 	for verb in status pools sources; do
 		coloured "$verb"
-		! NO_COLOR=1 coloured "$verb"
-		! control "$verb" | grep -q $'\033'
+		NO_COLOR=1 run ! coloured "$verb"
+		[[ "$(control "$verb")" != *$'\033'* ]]
 	done
-	! coloured "-j status"
+	run ! coloured "-j status"
 }
 
 @test "sessions: lines in the format of conntrack -L" {

@@ -125,7 +125,7 @@ extra_up() {
 	burst 198.51.100.2 20002 50 10
 	wait_for 5 waiting 350
 	ip -n "$NS-gateway" link del extra
-	! waiting 300
+	run ! waiting 300
 	kill -CONT "$(pid_of sluiced)"
 	wait_for 5 eval '[[ $(status .queue.refused) -gt 0 ]]'
 	wait_for 5 eval '[[ "$(alerts)" == verdict-failure ]]'
@@ -314,8 +314,8 @@ while time.monotonic() < end:
 	} >"$WORK/sluice.conf"
 	gateway_launch
 	gateway_await
-	! grep -q 'will end with the process' "$WORK/sluiced.log"
-	! dd if=/dev/zero of="$WORK/small/filler" bs=64K status=none
+	run ! grep -q 'will end with the process' "$WORK/sluiced.log"
+	run ! dd if=/dev/zero of="$WORK/small/filler" bs=64K status=none
 	noise_start 1000
 	wait_for 10 eval '[[ $(status .sessions.current) -ge 1000 ]]'
 	stop noise KILL

@@ -112,7 +112,8 @@ fails() {
 		203.0.113.9.53 > 10.0.0.2.4000
 	EOF
 	# Nothing inside a packet is left wrong, and time is the capture's.
-	! tcpdump -nnv -r left.pcap 2>/dev/null | grep -iE 'bad (udp|cksum)|incorrect|wrong'
+	run -0 tcpdump -nnv -r left.pcap
+	run ! grep -iE 'bad (udp|cksum)|incorrect|wrong' <<<"$output"
 	[[ $(tcpdump -tt -nn -r left.pcap 2>/dev/null | tail -1) == 1700000300.125* ]]
 }
 
