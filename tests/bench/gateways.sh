@@ -60,6 +60,8 @@ rules_bench() {
 		'oifname "wan" ip saddr 10.0.0.0/24 masquerade'
 }
 
+unit_environment() { sed -n 's/^Environment=//p' "$ROOT/systemd/sluice.service"; }
+
 # sluice_start: room for $CAPACITY sessions, and no limit for the flood's few clients.
 sluice_start() {
 	GATEWAY_FASTPATH=$([[ $GATEWAY == queue ]] && echo off || echo auto)
@@ -68,6 +70,7 @@ sluice_start() {
 		rules_bench
 	} >"$WORK/sluice.conf"
 	# As under its unit, before others that want the processor.
+	local -x "$(unit_environment)"
 	gateway_launch && renice -n -15 -p "$(pid_of sluiced)" >/dev/null && gateway_await
 }
 

@@ -44,7 +44,8 @@ def costs: . as $figures | [$figures[] | select(.figure == "generator") | .point
   generator: $generator, failed: ($failed | split("\n") | map(select(. != ""))),
   took: [$took | split("\n")[] | select(. != "") | split("\t") | { part: .[0], gateway: .[1], seconds: (.[2] | tonumber) }],
   stolen_s: (($stolen | tonumber) / ($ticks | tonumber)),
-  versions: ($versions | split("\n") | join(", ")), commit: $commit, load_before: ($load | tonumber), quick: ($quick != ""),
+  versions: ($versions | split("\n") | join(", ")), commit: $commit, load_before: ($load | tonumber),
+  cores_awake: ($awake != ""), quick: ($quick != ""),
   rounds: ($rounds | tonumber), seconds_each: ($each | tonumber), paces: $paces, seconds: ($seconds | tonumber),
   gateways: ($gateways | split(" ")),
   figures: [$figures | split("\n")[] | select(. != "" and (startswith("#") | not)) | split("\t") |

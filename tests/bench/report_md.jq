@@ -13,7 +13,7 @@ def ratio: if . == null then "-" elif .min == .max then "**\(.median | hundredth
 "\(.machine.cpu), \(.machine.cores) cores, \(.machine.memory / 1073741824 | . * 10 | round / 10) GiB; Linux \(.machine.kernel); \(.versions); commit \(.commit).",
 "\(.rounds) round\(if .rounds == 1 then "" else "s" end), all gateways in turn in each, \(.seconds) seconds in all; median (lowest - highest).",
 "Sender, gateway and receiver share the cores: ratios travel to other machines, rates do not.",
-"Load of the machine before it began: \(.load_before). Above 0.5 somebody else was at work too\(if .load_before > 0.5 then ", and the rates below are too low" else "" end). The machine beneath took \(.stolen_s | hundredths) s away meanwhile.\n",
+"Load of the machine before it began: \(.load_before). Above 0.5 somebody else was at work too\(if .load_before > 0.5 then ", and the rates below are too low" else "" end). The machine beneath took \(.stolen_s | hundredths) s away meanwhile. \(if .cores_awake then "Cores without work polled for some, as /dev/cpu_dma_latency asks them to; with IDLE=1 they sleep." else "Cores without work slept; to be woken takes some microseconds, up to a hundred in virtual machines." end)\n",
 (if .failed == [] then empty else "**Not all was measured:**\n\n\(.failed | map("- \(.)") | join("\n"))\n" end),
 "`plain` forwards only. `kernel` is nftables with `ct state` and `snat`. `fastpath` is sluice as it comes, `queue` sluice with",
 "`fastpath off`; `pasta` and `slirp` are processes without rights, for one client each. The ratios are sluice to kernel, of single rounds; 1 is as much as the kernel. Where less is better, below 1 is good.\n",
