@@ -29,6 +29,10 @@ teardown() {
 	[[ "$(awk '/^Seccomp:/ { print $2 }' "$proc")" == 2 ]]
 }
 
+@test "its tables lie in large pages" {
+	[[ "$(awk '/^AnonHugePages/ { print $2 }' "/proc/$(main_pid)/smaps_rollup")" -ge 2048 ]]
+}
+
 @test "systemd-analyze security: the running unit's exposure" {
 	local score
 	score=$(systemd-analyze security --no-pager sluice | sed -n 's/.*Overall exposure level[^:]*: \([0-9.]*\) .*/\1/p')
