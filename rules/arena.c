@@ -6,7 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE ((size_t)64 * 1024)
+#if defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+/* The sanitizer sees the end of a chunk, not that of a part of it. */
+#define CHUNK_SIZE (SANITIZED ? (size_t)0 : (size_t)64 * 1024)
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -30,7 +39,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		longjmp(arena->on_failure, 1);
-	size = (size + alignment - 1) / alignment * alignment;
+	if (!SANITIZED)
+		size = (size + alignment - 1) / alignment * alignment;
 	if (size > CHUNK_SIZE / 4) {
 		/* Large things get a chunk of their own, behind the one being filled. */
 		chunk = chunk_create(arena, size);

@@ -51,7 +51,7 @@ struct parser {
 	struct place last_place;
 	bool panic, ended, at_start, line_start;
 	struct held_token *held; /* to be given to the grammar before anything is read */
-	unsigned int held_count;
+	size_t held_count, held_capacity;
 	/* grammar */
 	struct scope *scope;
 	struct table *table;

@@ -7,7 +7,6 @@
 #include "rules/parse_tokens.h"
 
 #define INCLUDED_FILES_LIMIT 1000
-#define HELD_LIMIT 16
 
 /* Is the token read last where a statement of the current block ends? */
 static bool at_statement_end(const struct parser *parser, int token)
@@ -60,8 +59,8 @@ static void hold(struct parser *parser, int token, const GRAMMAR_STYPE *value, s
 {
 	struct held_token *held;
 
-	if (!parser->held)
-		parser->held = arena_array(parser->arena, HELD_LIMIT, sizeof(*parser->held));
+	parser->held =
+	    arena_grow(parser->arena, parser->held, parser->held_count, &parser->held_capacity, sizeof(*parser->held));
 	held = &parser->held[parser->held_count++];
 	held->token = token;
 	held->place = place;
