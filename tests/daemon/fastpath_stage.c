@@ -14,8 +14,6 @@ int stage_open(void **state)
 {
 	(void)state;
 	absent = run_open();
-	if (absent)
-		print_message("no test run: %s\n", absent);
 	seed = wire_seed();
 	return 0;
 }
@@ -29,8 +27,10 @@ int stage_close(void **state)
 
 void stage_begin(struct stage *stage)
 {
-	if (absent)
+	if (absent) {
+		print_message("skipped: %s\n", absent);
 		skip();
+	}
 	stage->random = seed;
 }
 
