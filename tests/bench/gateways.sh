@@ -60,8 +60,6 @@ rules_bench() {
 		'oifname "wan" ip saddr 10.0.0.0/24 masquerade'
 }
 
-unit_environment() { sed -n 's/^Environment=//p' "$ROOT/systemd/sluice.service"; }
-
 # sluice_start: room for $CAPACITY sessions, and no limit for the flood's few clients.
 sluice_start() {
 	GATEWAY_FASTPATH=$([[ $GATEWAY == queue ]] && echo off || echo auto)

@@ -198,6 +198,9 @@ control() { "$SLUICECTL" -s "$WORK/control.sock" "$@"; }
 status() { control -j status | jq -r "$1"; }
 
 # gateway_launch [OPTION...]: sluiced with $WORK/sluice.conf, not waited for.
+# NAME=VALUE, as the unit has it for the daemon.
+unit_environment() { sed -n 's/^Environment=//p' "$ROOT/systemd/sluice.service"; }
+
 gateway_launch() { start sluiced gateway "$SLUICED" -f "$WORK/sluice.conf" "$@"; }
 gateway_ready() { running sluiced && control status; }
 
