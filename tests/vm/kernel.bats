@@ -42,14 +42,17 @@ teardown() {
 }
 
 @test "the table has no owner here: when another firewall is loaded and flushes it, it is put back" {
+	local before
 	run -0 nft list table inet sluice
 	[[ "$output" != *"flags owner"* ]]
+	before=$(nft list chain inet sluice forward)
+	[[ "$before" == *goto* ]]
 	transfer_start
 	wait_for 60 transfer_runs
 	nft flush ruleset
 	wait_for 60 table_there
 	nft flush chain inet sluice forward
-	wait_for 60 bash -c 'nft list chain inet sluice forward | grep -q queue'
+	wait_for 60 bash -c '[[ "$(nft list chain inet sluice forward)" == "$0" ]]' "$before"
 	transfer_goes_on
 	traffic_passes
 	stop transfer

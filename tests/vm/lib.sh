@@ -80,5 +80,5 @@ leaked() {
 }
 
 explain() {
-	[[ -n "${BATS_TEST_COMPLETED:-}" ]] || { journalctl -u sluice -n 12 --no-pager -o cat; nft list table inet sluice 2>&1 | head -n 5; }
+	[[ -n "${BATS_TEST_COMPLETED:-}" ]] || { journalctl -u sluice -n 12 --no-pager -o cat; nft list table inet sluice 2>&1 | head -n 90; }
 }
