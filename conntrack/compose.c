@@ -30,6 +30,13 @@ static size_t header_length(enum family family)
 	return family == FAMILY_IPV4 ? IPV4_HEADER : IPV6_HEADER;
 }
 
+/* A new checksum for an IPv4 header with whatever options it has. */
+static void seal_ipv4(uint8_t *header)
+{
+	checksum_store16(header + 10, 0);
+	checksum_store16(header + 10, checksum_finish(checksum_add(0, header, (header[0] & 0xfU) * 4U)));
+}
+
 /* Identification 0 is right for a packet that is never fragmented (RFC 6864 section 4.1). */
 static void put_ipv4(uint8_t *at, const struct tuple *tuple, uint8_t service, size_t length)
 {
@@ -42,7 +49,7 @@ static void put_ipv4(uint8_t *at, const struct tuple *tuple, uint8_t service, si
 	at[9] = tuple->protocol;
 	memcpy(at + 12, tuple->source.address.bytes + 12, 4);
 	memcpy(at + 16, tuple->destination.address.bytes + 12, 4);
-	checksum_store16(at + 10, checksum_finish(checksum_add(0, at, IPV4_HEADER)));
+	seal_ipv4(at);
 }
 
 static void put_ipv6(uint8_t *at, const struct tuple *tuple, size_t length)
@@ -127,8 +134,7 @@ size_t compose_tcp_part(const struct packet *of, uint32_t sequence, size_t paylo
 	memcpy(buffer, of->bytes, length);
 	if (of->family == FAMILY_IPV4) {
 		put16(buffer + 2, (uint32_t)length);
-		checksum_store16(buffer + 10, 0);
-		checksum_store16(buffer + 10, checksum_finish(checksum_add(0, buffer, (buffer[0] & 0xfU) * 4U)));
+		seal_ipv4(buffer);
 	} else {
 		put16(buffer + 4, (uint32_t)(length - IPV6_HEADER));
 	}
@@ -199,6 +205,9 @@ size_t compose_icmp_error(const struct packet *about, const struct address *from
 			put32(icmp + 4, mtu);
 	}
 	memcpy(icmp + ICMP_HEADER, about->bytes, quoted);
+	/* One with a record of its way may have a wrong one here (parse.c), and who translates the error looks at it. */
+	if (ipv4)
+		seal_ipv4(icmp + ICMP_HEADER);
 	put_ip(buffer, about->family, &tuple, service, headers + quoted);
 	return headers + quoted;
 }
