@@ -152,7 +152,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		to.source.port = to.destination.port = (struct be16){ 0 };
 	if (packet_is_icmp_error(&packet)) {
 		quoted = random_target(&state, &packet.icmp.quote.tuple,
-				       packet.icmp.quote.fragment ? 0 : bytes[packet.icmp.quote.l4_offset]);
+				       packet.icmp.quote.fragment || !packet.icmp.quote.l4_length
+					   ? 0
+					   : bytes[packet.icmp.quote.l4_offset]);
 		icmp_error_rewrite(&packet, &to, &quoted);
 	} else {
 		rewrite_tuple(&packet, &to, false);
