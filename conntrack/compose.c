@@ -205,7 +205,7 @@ size_t compose_icmp_error(const struct packet *about, const struct address *from
 			put32(icmp + 4, mtu);
 	}
 	memcpy(icmp + ICMP_HEADER, about->bytes, quoted);
-	/* One with a record of its way may have a wrong one here (parse.c), and who translates the error looks at it. */
+	/* What records its way may have a wrong one here (parse.c), and who translates the error looks at it. */
 	if (ipv4)
 		seal_ipv4(icmp + ICMP_HEADER);
 	put_ip(buffer, about->family, &tuple, service, headers + quoted);
