@@ -42,7 +42,7 @@ struct packet_gre {
 struct packet_quote {
 	uint16_t l3_offset; /* of the quoted IP header */
 	uint16_t l4_offset; /* of the quoted transport header */
-	uint32_t l4_length; /* bytes of it that were quoted, 8 at least */
+	uint32_t l4_length; /* bytes of it that were quoted; 8 at least where the protocol has ports */
 	struct tuple tuple;
 	uint32_t tcp_sequence;			  /* host order; valid when tuple.protocol is TCP */
 	struct packet_gre gre;			  /* valid when tuple.protocol is GRE */

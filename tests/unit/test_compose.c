@@ -162,6 +162,26 @@ static void error_about_little(void **unused)
 	}
 }
 
+/* The kernel writes its address into such a header and leaves the checksum for later; the quote's must be right. */
+static void error_about_a_recorded_way(void **unused)
+{
+	uint8_t bytes[36] = { 0x47, 0, 0, 36, 0, 0, 0x40, 0, 64, PROTOCOL_UDP, 0, 0, 10, 0, 0, 2, 198, 51,
+			      100,  2, 7, 7,  4, 0, 0, 0,    0, 0,  0x10,	  0, 0, 9, 0,  8, 0, 0 };
+	static const uint8_t written[] = { 8, 198, 51, 100, 1 };
+	struct address from = wire_address("192.0.2.1");
+	struct packet about, packet;
+
+	(void)unused;
+	wire_seal_ipv4(bytes, sizeof(bytes));
+	memcpy(bytes + 22, written, sizeof(written));
+	assert_int_not_equal(wire_sum(0, bytes, 28), 0xffff);
+	assert_int_equal(packet_parse(&about, bytes, sizeof(bytes)), REASON_NONE);
+	packet = composed(compose_icmp_error(&about, &from, 11, 0, 0, buffer, sizeof(buffer)));
+	assert_true(tuple_equal(&packet.icmp.quote.tuple, &about.tuple));
+	assert_int_equal(wire_sum(0, buffer + 28, 28), 0xffff);
+	assert_memory_equal(buffer + 28 + 22, written, sizeof(written));
+}
+
 static void error_with_mtu(void **unused)
 {
 	struct packet about = tcp(FAMILY_IPV4, TCP_ACK, 1400), packet;
@@ -265,7 +285,7 @@ int main(void)
 		cmocka_unit_test(reset_answers),	cmocka_unit_test(reset_stays_silent),
 		cmocka_unit_test(error_quotes),		cmocka_unit_test(error_with_mtu),
 		cmocka_unit_test(error_in_little_room), cmocka_unit_test(error_stays_silent),
-		cmocka_unit_test(error_about_little),
+		cmocka_unit_test(error_about_little),	cmocka_unit_test(error_about_a_recorded_way),
 	};
 
 	seed = wire_seed();
